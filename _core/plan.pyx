@@ -1,0 +1,474 @@
+"""Evaluates a plan over the units of a book, a block of units at a time.
+
+Within a block every key axis is a list of *pairs* (unit, held key), and each node is an array
+(pairs, rows). An operation is dispatched once a block, so its cost vanishes against the pairs.
+Sums run in the order of the book's rows: the result of a unit depends on nothing but the unit.
+Complexity: rows of the book x rows of their tables, plus held keys x rows a node.
+"""
+
+from libc.math cimport fabs, rint, sqrt
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+from crossmargin._core.status cimport Status
+from crossmargin._core.rows cimport ascending_select
+
+cdef enum:
+    OP_SLOT = 2
+    OP_EACH = 3
+    OP_ADD = 4
+    OP_SUB = 5
+    OP_SCALE = 6
+    OP_PRODUCT = 7
+    OP_QUOTIENT = 8
+    OP_NEG = 9
+    OP_ABS = 10
+    OP_POSITIVE = 11
+    OP_SHORT = 12
+    OP_MIN = 13
+    OP_MAX = 14
+    OP_SIDED = 15
+    OP_PICK = 16
+    OP_ROOT = 17
+    OP_TIERS = 18
+    OP_ROUND = 19
+    OP_WORST = 20
+    OP_BEST = 21
+    OP_KTH = 22
+    OP_TAIL_MEAN = 23
+    OP_CONCAT = 24
+    OP_TOTAL = 25
+    OP_LEAST = 26
+    OP_MOST = 27
+    OP_AT = 28
+
+# How an argument is read at a pair: computed values by pair, tables by key, or one row for all.
+cdef struct Operand:
+    const double* base
+    const int64_t* key   # NULL: by pair
+    Py_ssize_t stride    # doubles a pair or key; 0 for one row for all
+    Py_ssize_t step      # 0 broadcasts a scalar over the rows
+
+
+cdef inline const double* row_of(const Operand* x, Py_ssize_t pair) noexcept nogil:
+    if x.stride == 0:
+        return x.base
+    return x.base + (pair if x.key == NULL else x.key[pair]) * x.stride
+
+
+cdef inline double rounded(double x, double magic) noexcept nogil:
+    """Nearest multiple of the quantum; exact while sums stay below 2^53 quanta."""
+    return (x + magic) - magic if magic != 0.0 else x
+
+
+# ---- which keys a unit holds ---------------------------------------------------------------
+
+cdef int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
+    """The pair of a key held by this unit, made with its ancestors where it is new."""
+    cdef Py_ssize_t at = b.key_start[axis] + key, r
+    cdef int64_t pair, up
+    if b.stamp[at] == unit + 1:
+        return b.place[at]
+    pair = b.count[axis]
+    b.count[axis] = pair + 1
+    b.stamp[at] = unit + 1
+    b.place[at] = pair
+    b.pair_key[axis * b.capacity + pair] = key
+    b.pair_unit[axis * b.capacity + pair] = local
+    for r in range(b.n_relations):
+        if b.relation[3 * r] == axis:
+            up = pair_of(b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
+            b.parent[r * b.capacity + pair] = up
+    return pair
+
+
+cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
+    """Add a unit's rows to the block: pairs, and the quantity of each holding."""
+    cdef Py_ssize_t h, row, axis
+    cdef const Source* source
+    cdef int64_t key, pair, before
+    b.pair_key[local] = 0
+    b.pair_unit[local] = local
+    b.count[0] = local + 1
+    for h in range(b.n_holdings):
+        source = &sources[b.holding[3 * h]]
+        axis = b.holding[3 * h + 1]
+        for row in range(source.start[unit], source.start[unit + 1]):
+            key = b.items[b.holding[3 * h + 2] + source.item[row]]
+            if key < 0:
+                continue
+            pair = pair_of(b, axis, key, unit, local)
+            b.quantity[h * b.capacity + pair] += <double>source.amount[row]
+    return Status.OK
+
+
+# ---- operations ----------------------------------------------------------------------------
+
+cdef Operand operand(Batch* b, Py_ssize_t number, Py_ssize_t axis) noexcept nogil:
+    cdef const Node* node = &b.nodes[number]
+    cdef Operand x
+    x.step = 1 if node.rows != 1 else 0
+    x.stride = node.rows
+    x.key = NULL
+    if node.keys == 0:
+        x.base = b.scratch + node.offset
+    else:
+        x.base = b.constants + node.offset
+        x.key = b.pair_key + axis * b.capacity
+        if node.keys == 1:
+            x.stride = 0
+    return x
+
+
+cdef inline const int64_t* parents(Batch* b, int64_t relation, Py_ssize_t child) noexcept nogil:
+    """Parent's pair of each child pair."""
+    if relation == TO_ACCOUNT:
+        return b.pair_unit + child * b.capacity
+    return b.parent + relation * b.capacity
+
+
+cdef void slot(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
+    cdef Py_ssize_t h = node.holding, axis = b.holding[3 * h + 1], R = node.rows, i, r
+    cdef const double* q = b.quantity + h * b.capacity
+    cdef const int64_t* key = b.pair_key + axis * b.capacity
+    cdef const int64_t* up = NULL
+    cdef const double* row
+    cdef double* to
+    if node.relation != IDENTITY:
+        up = parents(b, node.relation, axis)
+    memset(out, 0, b.count[node.axis] * R * sizeof(double))
+    for i in range(b.count[axis]):
+        to = out + (i if up == NULL else up[i]) * R
+        if node.table < 0:
+            to[0] += q[i]
+            continue
+        row = b.constants + node.table + key[i] * R
+        if magic != 0.0:
+            for r in range(R):
+                to[r] += (q[i] * row[r] + magic) - magic
+        else:
+            for r in range(R):
+                to[r] += q[i] * row[r]
+
+
+cdef void climb(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
+    """Sum, least or greatest of the held children of each parent."""
+    cdef const Node* child = &b.nodes[b.args[node.arg]]
+    cdef Py_ssize_t R = node.rows, n = b.count[node.axis] * R, i, r
+    cdef const int64_t* up = parents(b, node.relation, child.axis)
+    cdef const double* x = b.scratch + child.offset
+    cdef double* to
+    cdef int64_t op = node.op
+    if op == OP_TOTAL:
+        memset(out, 0, n * sizeof(double))
+        for i in range(b.count[child.axis]):
+            to = out + up[i] * R
+            for r in range(R):
+                to[r] += rounded(x[i * R + r], magic)
+        return
+    for i in range(n):
+        out[i] = EMPTY
+    for i in range(b.count[child.axis]):
+        to = out + up[i] * R
+        for r in range(R):
+            if to[r] != to[r] or (x[i * R + r] < to[r] if op == OP_LEAST else x[i * R + r] > to[r]):
+                to[r] = x[i * R + r]
+    for i in range(n):
+        if out[i] != out[i]:
+            out[i] = 0.0
+
+
+cdef double EMPTY = float("nan")  # marks a parent whose children were not seen yet
+
+
+cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
+    cdef const double* x = b.scratch + b.nodes[b.args[node.arg]].offset
+    cdef const int64_t* up = parents(b, node.relation, node.axis)
+    cdef Py_ssize_t R = node.rows, i, r
+    for i in range(b.count[node.axis]):
+        for r in range(R):
+            out[i * R + r] = x[up[i] * R + r]
+
+
+cdef void unary(int64_t op, const double* x, Py_ssize_t R, double* out) noexcept nogil:
+    cdef Py_ssize_t r
+    if op == OP_NEG:
+        for r in range(R):
+            out[r] = -x[r]
+    elif op == OP_ABS:
+        for r in range(R):
+            out[r] = fabs(x[r])
+    elif op == OP_POSITIVE:
+        for r in range(R):
+            out[r] = x[r] if x[r] > 0.0 else 0.0
+    elif op == OP_SHORT:
+        for r in range(R):
+            out[r] = -x[r] if x[r] < 0.0 else 0.0
+    else:
+        for r in range(R):
+            out[r] = sqrt(x[r]) if x[r] > 0.0 else 0.0
+
+
+cdef void binary(
+    int64_t op, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, Py_ssize_t R, double* out
+) noexcept nogil:
+    cdef Py_ssize_t r
+    if op == OP_ADD:
+        for r in range(R):
+            out[r] = x[r * sx] + y[r * sy]
+    elif op == OP_SUB:
+        for r in range(R):
+            out[r] = x[r * sx] - y[r * sy]
+    elif op == OP_SCALE or op == OP_PRODUCT:
+        for r in range(R):
+            out[r] = x[r * sx] * y[r * sy]
+    elif op == OP_MIN:
+        for r in range(R):
+            out[r] = y[r * sy] if y[r * sy] < x[r * sx] else x[r * sx]
+    elif op == OP_MAX:
+        for r in range(R):
+            out[r] = y[r * sy] if y[r * sy] > x[r * sx] else x[r * sx]
+    elif op == OP_QUOTIENT:
+        for r in range(R):
+            out[r] = 0.0 if x[r * sx] == 0.0 and y[r * sy] == 0.0 else x[r * sx] / y[r * sy]
+    else:
+        for r in range(R):
+            out[r] = rint(x[r * sx] / y[r * sy]) * y[r * sy]
+
+
+cdef void sided(const double* x, Py_ssize_t sx, const Operand* a, const Operand* c, Py_ssize_t pair,
+                Py_ssize_t R, double* out) noexcept nogil:
+    cdef const double* below = row_of(a, pair)
+    cdef const double* above = row_of(c, pair)
+    cdef Py_ssize_t r
+    for r in range(R):
+        out[r] = x[r * sx] * (below[r * a.step] if x[r * sx] < 0.0 else above[r * c.step])
+
+
+cdef void pick(const double* x, Py_ssize_t sx, const Operand* a, Py_ssize_t pair, Py_ssize_t R,
+               double* out) noexcept nogil:
+    cdef const double* neg = row_of(&a[0], pair)
+    cdef const double* zero = row_of(&a[1], pair)
+    cdef const double* pos = row_of(&a[2], pair)
+    cdef Py_ssize_t r
+    cdef double v
+    for r in range(R):
+        v = x[r * sx]
+        out[r] = neg[r * a[0].step] if v < 0.0 else (pos[r * a[2].step] if v > 0.0 else zero[r * a[1].step])
+
+
+cdef double tiers(double x, const double* edges, const double* rates, Py_ssize_t n) noexcept nogil:
+    cdef double size = fabs(x), charge = 0.0, before = 0.0
+    cdef Py_ssize_t j
+    for j in range(n):
+        charge += (rates[j] - before) * (size - edges[j] if size > edges[j] else 0.0)
+        before = rates[j]
+    return charge
+
+
+cdef double extreme(int64_t op, const double* x, Py_ssize_t R) noexcept nogil:
+    cdef double found = x[0] if R > 0 else 0.0
+    cdef Py_ssize_t r
+    for r in range(1, R):
+        if (x[r] < found) if op == OP_WORST else (x[r] > found):
+            found = x[r]
+    return found
+
+
+cdef double order_statistic(int64_t op, const double* x, Py_ssize_t R, double k, double* work) noexcept nogil:
+    """The k-th least row, or the mean of the k least; ``work`` holds 2 R doubles."""
+    cdef Py_ssize_t whole = <Py_ssize_t>k, r
+    cdef double mean = 0.0
+    for r in range(R):
+        work[r] = x[r]
+    ascending_select(work, R, work + R)
+    if op == OP_KTH:
+        return work[whole - 1]
+    for r in range(R):
+        mean += work[r] * ((1.0 if r + 1 <= k else (k - r if k > r else 0.0)) / k)
+    return mean
+
+
+cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
+    """Operations within one key: read the arguments of each pair, write its rows."""
+    cdef Operand x[4]
+    cdef Py_ssize_t R = node.rows, axis = node.axis, i, a, r, n_in
+    cdef int64_t op = node.op
+    cdef const int64_t* args = &b.args[node.arg]
+    cdef const double* first
+    cdef double* to
+    if node.n_args > 4:
+        return Status.PROGRAM
+    for a in range(node.n_args):
+        x[a] = operand(b, args[a], axis)
+    n_in = b.nodes[args[0]].rows
+    for i in range(b.count[axis]):
+        first = row_of(&x[0], i)
+        to = out + i * R
+        if op == OP_SIDED:
+            sided(first, x[0].step, &x[1], &x[2], i, R, to)
+        elif op == OP_PICK:
+            pick(first, x[0].step, &x[1], i, R, to)
+        elif op == OP_WORST or op == OP_BEST:
+            to[0] = extreme(op, first, n_in)
+        elif op == OP_KTH or op == OP_TAIL_MEAN:
+            to[0] = order_statistic(op, first, n_in, row_of(&x[1], i)[0], to + 1)
+        elif op == OP_TIERS:
+            to[0] = tiers(first[0], row_of(&x[1], i), row_of(&x[2], i),
+                          b.nodes[args[1]].rows)
+        elif node.n_args == 1:
+            unary(op, first, R, to)
+        else:
+            binary(op, first, x[0].step, row_of(&x[1], i), x[1].step, R, to)
+    return Status.OK
+
+
+cdef void concat(Batch* b, const Node* node, double* out) noexcept nogil:
+    cdef Py_ssize_t axis = node.axis, R = node.rows, i, a, r, at = 0, n
+    cdef Operand x
+    cdef const double* row
+    for a in range(node.n_args):
+        x = operand(b, b.args[node.arg + a], axis)
+        n = b.nodes[b.args[node.arg + a]].rows
+        for i in range(b.count[axis]):
+            row = row_of(&x, i)
+            for r in range(n):
+                out[i * R + at + r] = row[r]
+        at += n
+
+
+cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil:
+    cdef const Node* node = &b.nodes[number]
+    cdef double* out = b.scratch + node.offset
+    cdef int64_t op = node.op
+    cdef Py_ssize_t i
+    if op == OP_SLOT:
+        slot(b, node, b.magic[number], out)
+    elif op == OP_EACH:
+        for i in range(b.count[node.axis]):
+            out[i] = b.quantity[node.holding * b.capacity + i]
+    elif op == OP_TOTAL or op == OP_LEAST or op == OP_MOST:
+        climb(b, node, b.magic[number], out)
+    elif op == OP_AT:
+        read_parent(b, node, out)
+    elif op == OP_CONCAT:
+        concat(b, node, out)
+    elif OP_ADD <= op <= OP_TAIL_MEAN:
+        return elementwise(b, node, out)
+    else:
+        return Status.PROGRAM
+    return Status.OK
+
+
+cdef Status run_block(Batch* b) noexcept nogil:
+    """Run every computed node over the pairs of the block."""
+    cdef Py_ssize_t number
+    cdef Status status
+    for number in range(b.n_nodes):
+        if b.nodes[number].keys == 0:
+            status = run_node(b, number)
+            if status != Status.OK:
+                return status
+    return Status.OK
+
+
+# ---- face ----------------------------------------------------------------------------------
+
+cdef Py_ssize_t block_end(
+    const Source* sources, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_units, Py_ssize_t n_rows
+) noexcept nogil:
+    """End of a block of at most n_units units and n_rows source rows, but at least one unit."""
+    cdef Py_ssize_t unit = first, s, rows = 0
+    while unit < last and unit - first < n_units:
+        for s in range(3):
+            rows += sources[s].start[unit + 1] - sources[s].start[unit]
+        if rows > n_rows and unit > first:
+            break
+        unit += 1
+    return unit
+
+
+cdef void copy_out(
+    Batch* b, const int64_t[::1] wanted, double* out, Py_ssize_t width, Py_ssize_t first, Py_ssize_t n
+) noexcept nogil:
+    """Write the wanted nodes' rows of each unit side by side."""
+    cdef Py_ssize_t w, i, r, R, at = 0
+    cdef Operand x
+    for w in range(wanted.shape[0]):
+        R = b.nodes[wanted[w]].rows
+        x = operand(b, wanted[w], 0)
+        for i in range(n):
+            for r in range(R):
+                out[(first + i) * width + at + r] = row_of(&x, i)[r]
+        at += R
+
+
+cdef void clear(Batch* b) noexcept nogil:
+    memset(b.count, 0, b.n_axes * sizeof(int64_t))
+    memset(b.quantity, 0, b.n_holdings * b.capacity * sizeof(double))
+
+
+def evaluate(
+    const int64_t[:, ::1] nodes not None,
+    const int64_t[::1] args not None,
+    const double[::1] constants not None,
+    const double[::1] magic not None,
+    const int64_t[:, ::1] relation not None,
+    const int64_t[::1] maps not None,
+    const int64_t[:, ::1] holding not None,
+    const int64_t[::1] items not None,
+    const int64_t[::1] key_start not None,
+    tuple sources not None,
+    const int64_t[::1] wanted not None,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    Py_ssize_t block_units,
+    Py_ssize_t block_rows,
+    int64_t[::1] integers not None,
+    double[::1] doubles not None,
+    double[:, ::1] out not None,
+):
+    """Run a program over units [first, last) of a book; see ``plan.pyi``."""
+    cdef Batch b
+    cdef Source feed[3]
+    cdef const int64_t[::1] column
+    cdef Py_ssize_t s, unit, local, end, keys = key_start[key_start.shape[0] - 1]
+    cdef Status status = Status.OK
+    for s in range(3):
+        column = sources[3 * s]
+        if column.shape[0] < last + 1:
+            return Status.SHAPE
+        feed[s].start = &column[0]
+        column = sources[3 * s + 1]
+        feed[s].item = &column[0] if column.shape[0] else NULL
+        column = sources[3 * s + 2]
+        feed[s].amount = &column[0] if column.shape[0] else NULL
+    b.n_nodes, b.n_axes = nodes.shape[0], key_start.shape[0] - 1
+    b.n_relations, b.n_holdings = relation.shape[0], holding.shape[0]
+    b.nodes, b.args = <const Node*>&nodes[0, 0], &args[0]
+    b.constants, b.magic = &constants[0], &magic[0]
+    b.relation = &relation[0, 0] if b.n_relations else NULL
+    b.maps = &maps[0] if maps.shape[0] else NULL
+    b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
+    b.capacity = block_rows
+    if integers.shape[0] < 2 * keys + b.n_axes * (1 + 2 * b.capacity) + b.n_relations * b.capacity:
+        return Status.SHAPE
+    b.stamp = &integers[0]
+    b.place = b.stamp + keys
+    b.count = b.place + keys
+    b.pair_key = b.count + b.n_axes
+    b.pair_unit = b.pair_key + b.n_axes * b.capacity
+    b.parent = b.pair_unit + b.n_axes * b.capacity
+    b.quantity = &doubles[0]
+    b.scratch = b.quantity + b.n_holdings * b.capacity
+    with nogil:
+        memset(b.stamp, 0, keys * sizeof(int64_t))
+        unit = first
+        while unit < last and status == Status.OK:
+            end = block_end(feed, unit, last, block_units, block_rows)
+            clear(&b)
+            for local in range(end - unit):
+                load_unit(&b, feed, unit + local, local)
+            status = run_block(&b)
+            copy_out(&b, wanted, &out[0, 0], out.shape[1], unit, end - unit)
+            unit = end
+    return status

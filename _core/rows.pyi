@@ -1,0 +1,1 @@
+"""Selection over the rows of one value; reached by ``cimport`` alone."""

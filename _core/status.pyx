@@ -1,0 +1,1 @@
+"""Status codes of all kernels; the enum lives in the interface file."""

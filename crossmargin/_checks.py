@@ -1,0 +1,152 @@
+"""The only argument checker: convert once, refuse with one wording, then trust the types.
+
+Wording: ``<name> must <rule>, was <value>`` and where, ``at row 17``.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossmargin.errors import InvalidInputError, UnknownReferenceError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def refuse(name: str, rule: str, value: object, place: str = "") -> InvalidInputError:
+    """Build the error of the one wording."""
+    where = f" {place}" if place else ""
+    return InvalidInputError(f"{name} must {rule}, was {shown(value)}{where}")
+
+
+def shown(value: object) -> str:
+    """Print a value on one short line."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Make an array read-only; views made from it are too."""
+    array.flags.writeable = False
+    return array
+
+
+def first(mask: NDArray[np.bool_]) -> int:
+    return int(np.flatnonzero(mask)[0])
+
+
+def place_of(mask: NDArray[np.bool_]) -> str:
+    """Name the first offending element: ``at row 3`` or ``at (3, 1)``."""
+    index = np.argwhere(mask)[0]
+    return f"at row {index[0]}" if len(index) == 1 else f"at {tuple(int(i) for i in index)}"
+
+
+def require_all(name: str, rule: str, values: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+    """Refuse with the first value for which ``valid`` is false."""
+    if not valid.all():
+        bad = ~valid
+        place = place_of(bad) if values.ndim else ""
+        raise refuse(name, rule, values[bad].ravel()[0], place)
+
+
+def floats(name: str, values: ArrayLike, *, ndim: int = 1, size: int | None = None) -> Floats:
+    """Finite float64 values, C-contiguous and read-only, of the wanted dimension and length."""
+    array = as_array(name, values, np.float64, "hold numbers")
+    shape_check(name, array, ndim, size)
+    require_all(name, "be finite", array, np.isfinite(array))
+    return frozen(array)
+
+
+def as_array(name: str, values: ArrayLike, dtype: Any, rule: str) -> NDArray[Any]:
+    """Convert, copying when the caller could still write to it."""
+    try:
+        array = np.array(values, dtype=dtype, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(name, rule, values) from error
+    return array
+
+
+def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> None:
+    if array.ndim != ndim:
+        raise refuse(name, f"have {ndim} dimension(s)", f"shape {array.shape}")
+    if size is not None and len(array) != size:
+        raise refuse(name, f"have length {size}", len(array))
+
+
+def integers(name: str, values: ArrayLike, *, size: int | None = None) -> Integers:
+    """int64 values; a fractional or too large number is refused, not truncated."""
+    raw = np.asarray(values)
+    if raw.size and raw.dtype.kind not in "iu":
+        require_all(name, "be integers", raw, np.array([isinstance(v, int) for v in raw.ravel().tolist()]))
+    array = as_array(name, values, np.int64, "be 64-bit integers")
+    shape_check(name, array, 1, size)
+    return frozen(array)
+
+
+def positive(name: str, value: float, place: str = "") -> float:
+    return number(name, value, place, low=0.0, strict=True)
+
+
+def fraction(name: str, value: float, place: str = "") -> float:
+    return number(name, value, place, low=0.0, high=1.0)
+
+
+def number(
+    name: str,
+    value: float,
+    place: str = "",
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    strict: bool = False,
+) -> float:
+    """One finite number within [low, high]; ``strict`` excludes the lower end."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+        raise refuse(name, "be a number", value, place)
+    if not np.isfinite(value):
+        raise refuse(name, "be finite", value, place)
+    if value < low or value > high or (strict and value == low):
+        raise refuse(name, interval_rule(low, high, strict=strict), value, place)
+    return float(value)
+
+
+def interval_rule(low: float, high: float, *, strict: bool) -> str:
+    if high == np.inf:
+        return f"be {'>' if strict else '>='} {low:g}"
+    return f"lie in {'(' if strict else '['}{low:g}, {high:g}]"
+
+
+def one_of(name: str, value: Hashable, allowed: Sequence[Hashable], place: str = "") -> Any:
+    if value not in allowed:
+        raise refuse(name, f"be one of {', '.join(map(str, allowed))}", value, place)
+    return value
+
+
+def text(name: str, value: object, place: str = "") -> str:
+    """Identifiers: not empty, printable, at most 200 characters."""
+    if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
+        raise refuse(name, "be a printable text of 1 to 200 characters", value, place)
+    return value
+
+
+def unique(name: str, values: Iterable[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for row, value in enumerate(values):
+        if value in seen:
+            raise refuse(name, "be unique", value, f"at row {row}")
+        seen.add(value)
+
+
+def known(name: str, value: Hashable, table: Any, of: str, place: str = "") -> Any:
+    """Look up ``value`` in ``table``; the error names what it should have been."""
+    try:
+        return table[value]
+    except KeyError:
+        where = f" {place}" if place else ""
+        raise UnknownReferenceError(f"{name} must name a known {of}, was {shown(value)}{where}") from None
+
+
+def ascending(name: str, values: Floats) -> None:
+    require_all(name, "ascend strictly", values[1:], np.diff(values) > 0)

@@ -1,0 +1,66 @@
+"""The key tree of a list of instruments: instrument to strike to expiry to underlying to group."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from crossmargin import _checks as check
+from crossmargin._checks import Integers
+from crossmargin.instruments import Instruments
+
+NO_GROUP = "(cash)"  # group of assets that no underlying moves
+
+
+@dataclass
+class Keys:
+    """Axis labels and child-to-parent maps; methods add axes of their own."""
+
+    labels: dict[str, tuple[str, ...]]
+    maps: dict[tuple[str, str], Integers]
+    items: dict[str, Integers]
+    rows: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, instruments: Instruments) -> "Keys":
+        """Axes instrument, asset, strike, expiry, underlying, with every item held under itself."""
+        n, n_assets = len(instruments), len(instruments.assets)
+        keys = cls({}, {}, {})
+        keys.labels["instrument"] = tuple(row.id for row in instruments)
+        keys.labels["asset"] = tuple(asset.id for asset in instruments.assets)
+        keys.items = {"position": np.arange(n), "cost": np.arange(n), "balance": np.arange(n_assets)}
+        expiries = instruments.expiry_keys
+        strikes = [f"{e}:{row.strike:g}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)]
+        keys.add("instrument", "strike", strikes)
+        of_strike = dict(zip(strikes, expiries, strict=True))
+        keys.add("strike", "expiry", [of_strike[strike] for strike in keys.labels["strike"]])
+        of_expiry = dict(zip(expiries, instruments.column("underlying"), strict=True))
+        keys.add("expiry", "underlying", [of_expiry[expiry] for expiry in keys.labels["expiry"]])
+        return keys
+
+    def add(self, child: str, parent: str, names: Iterable[str]) -> None:
+        """Add a parent axis by the name of each child's parent; labels are sorted."""
+        of_child = list(names)
+        labels = tuple(sorted(set(of_child) | set(self.labels.get(parent, ()))))
+        self.labels[parent] = labels
+        index = {label: number for number, label in enumerate(labels)}
+        self.maps[child, parent] = np.array([index[name] for name in of_child], dtype=np.int64)
+
+    def add_groups(self, instruments: Instruments, groups: Mapping[str, list[str]]) -> None:
+        """Add the axis group over underlyings and over the assets that they move."""
+        group_of = {underlying: name for name, members in groups.items() for underlying in members}
+        for name in group_of.keys() & groups.keys():
+            if group_of[name] != name:
+                raise check.refuse("group", "not be the name of an underlying of another group", name)
+        of_assets = [
+            NO_GROUP if a.underlying is None else group_of.get(a.underlying, a.underlying) for a in instruments.assets
+        ]
+        of_underlyings = [group_of.get(u, u) for u in self.labels["underlying"]]
+        self.labels["group"] = tuple(sorted({*of_assets, *of_underlyings}))
+        self.add("asset", "group", of_assets)
+        self.add("underlying", "group", of_underlyings)
+
+    def shape(self) -> dict[str, Any]:
+        """As ``Binding.of`` takes it."""
+        return {"labels": self.labels, "rows": self.rows, "maps": self.maps, "items": self.items}

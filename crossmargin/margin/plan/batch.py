@@ -1,0 +1,268 @@
+"""The face of the compiled batch evaluator: lays a bound program out in arrays, and runs books."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from crossmargin._checks import Floats, Integers
+from crossmargin._core import plan
+from crossmargin.errors import PlanError, raise_for_status
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.program import ACCOUNT, SOURCES, Node
+from crossmargin.portfolio import Book
+
+IDENTITY, TO_ACCOUNT = -1, -2
+
+
+class Column(IntEnum):
+    """Fields of a node, in the order of ``_core.plan.Node``."""
+
+    OP = 0
+    AXIS = 1
+    ROWS = 2
+    ARG = 3
+    N_ARGS = 4
+    HOLDING = 5
+    RELATION = 6
+    OFFSET = 7
+    KEYS = 8
+    TABLE = 9
+
+
+BLOCK_UNITS, BLOCK_ROWS = 64, 1024
+MAGIC = 1.5 * 2.0**52
+SORTS = {"kth", "tail_mean"}
+
+
+class Arena:
+    """Hands out offsets in one array and takes them back when a value was last read."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.free: dict[int, list[int]] = {}
+
+    def take(self, size: int) -> int:
+        if self.free.get(size):
+            return self.free[size].pop()
+        self.size += size
+        return self.size - size
+
+    def give(self, offset: int, size: int) -> None:
+        self.free.setdefault(size, []).append(offset)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The arrays that ``_core.plan`` reads, but for the capacity-dependent offsets."""
+
+    bound: Binding
+    nodes: Integers
+    args: Integers
+    constants: Floats
+    magic: Floats
+    relation: Integers
+    maps: Integers
+    holding: Integers
+    items: Integers
+    key_start: Integers
+
+    def offsets(self, capacity: int, kept: Sequence[int]) -> tuple[Integers, int]:
+        """Node table with scratch offsets for this capacity, and the doubles that it needs."""
+        nodes, arena = self.nodes.copy(), Arena()
+        last = last_reads(self.bound, kept)
+        ending: dict[int, list[int]] = {}
+        for number, end in last.items():
+            ending.setdefault(end, []).append(number)
+        for number, node in self.bound.program:
+            if not node.free:
+                nodes[number, Column.OFFSET] = arena.take(self.buffer(number, capacity))
+            for done in ending.get(number, ()):
+                arena.give(int(nodes[done, Column.OFFSET]), self.buffer(done, capacity))
+        return nodes, arena.size
+
+    def buffer(self, number: int, capacity: int) -> int:
+        """Doubles of a node's value; sorting needs working rows behind it."""
+        node = self.bound.program.nodes[number]
+        work = 2 * self.bound.n_rows(self.bound.program.nodes[node.args[0]]) if node.op in SORTS else 0
+        return capacity * self.bound.n_rows(node) + work
+
+
+def last_reads(bound: Binding, kept: Sequence[int]) -> dict[int, int]:
+    """The last node that reads each computed value; kept ones are never given back."""
+    last: dict[int, int] = {}
+    for number, node in bound.program:
+        if not node.free:
+            last[number] = max(last.get(number, number), number)
+        for argument in node.args:
+            if not bound.program.nodes[argument].free:
+                last[argument] = number
+    return {number: end for number, end in last.items() if number not in kept}
+
+
+def lay_out(bound: Binding, quantum: float | None = None) -> Layout:
+    """Flatten a bound program; ``quantum`` rounds every term of every sum to its multiples."""
+    program = bound.program
+    axes = {axis: number for number, axis in enumerate(program.axes)}
+    chunks: list[Floats] = [np.zeros(1)]
+    rows = [node_row(bound, number, node, axes, chunks) for number, node in program]
+    args = [argument for node in program.nodes for argument in node.args]
+    starts = np.cumsum([0, *(len(node.args) for node in program.nodes)])[:-1]
+    nodes = np.array(rows, dtype=np.int64)
+    nodes[:, Column.ARG] = starts
+    sizes = [bound.size(axis) for axis in program.axes]
+    maps = [bound.maps[pair] for pair in program.relations]
+    items = [bound.items[h.name] for h in program.holdings]
+    return Layout(
+        bound=bound,
+        nodes=nodes,
+        args=np.array([*args, 0], dtype=np.int64),
+        constants=np.concatenate(chunks),
+        magic=magic(bound, quantum),
+        relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
+        maps=joined(maps),
+        holding=table3([(SOURCES.index(h.source), axes[h.axis]) for h in program.holdings], items),
+        items=joined(items),
+        key_start=np.cumsum([0, *sizes]).astype(np.int64),
+    )
+
+
+def magic(bound: Binding, quantum: float | None) -> Floats:
+    """Rounding constants: sums round their terms where a quantum is set, counts never need to."""
+    sums = [node.op == "total" or (node.op == "slot" and bool(node.name)) for _, node in bound.program]
+    return np.array(sums, dtype=np.float64) * (MAGIC * quantum if quantum else 0.0)
+
+
+def node_row(
+    bound: Binding, number: int, node: Node, axes: dict[str, int], chunks: list[Floats]
+) -> list[int]:
+    row = [0] * len(Column)
+    row[Column.OP] = node.operation.code
+    row[Column.AXIS] = axes[node.key]
+    row[Column.ROWS] = bound.n_rows(node)
+    row[Column.N_ARGS] = len(node.args)
+    row[Column.RELATION] = relation_of(bound, node)
+    row[Column.TABLE] = -1
+    if node.holding:
+        row[Column.HOLDING] = [h.name for h in bound.program.holdings].index(node.holding)
+    if node.op == "slot" and node.name:
+        row[Column.TABLE] = append(chunks, bound.tables[node.name])
+    if node.free:
+        row[Column.OFFSET] = append(chunks, bound.folded[number])
+        row[Column.KEYS] = len(bound.folded[number])
+        row[Column.ROWS] = bound.folded[number].shape[1]
+    return row
+
+
+def append(chunks: list[Floats], table: Floats) -> int:
+    offset = sum(len(chunk) for chunk in chunks)
+    chunks.append(np.ascontiguousarray(table, dtype=np.float64).ravel())
+    return offset
+
+
+def relation_of(bound: Binding, node: Node) -> int:
+    """The relation that a node goes along: an index, IDENTITY or TO_ACCOUNT."""
+    program = bound.program
+    if node.op == "slot":
+        pair = (bound.item_axis[node.holding], node.key)
+    elif node.op in {"total", "least", "most"}:
+        pair = (program.nodes[node.args[0]].key, node.key)
+    elif node.op == "at":
+        pair = (node.key, program.nodes[node.args[0]].key)
+    else:
+        return IDENTITY
+    if pair[0] == pair[1]:
+        return IDENTITY
+    return TO_ACCOUNT if ACCOUNT in pair else program.relations.index(pair)
+
+
+def table3(pairs: Sequence[tuple[int, int]], arrays: Sequence[Integers]) -> Integers:
+    """Rows (first, second, offset of the array among the joined ones)."""
+    offsets = np.cumsum([0, *(len(a) for a in arrays)])[:-1]
+    rows = [(*pair, int(offset)) for pair, offset in zip(pairs, offsets, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def joined(arrays: Sequence[Integers]) -> Integers:
+    return np.concatenate([*arrays, np.zeros(1, dtype=np.int64)]).astype(np.int64)
+
+
+def sources_of(book: Book) -> tuple[Integers, ...]:
+    """Positions, costs and balances of a book as the kernel's feeds; no column is copied."""
+    positions, balances = book.positions, book.balances
+    return (
+        positions.start, positions["instrument"], positions["lots"],
+        positions.start, positions["instrument"], positions["open_cost"],
+        balances.start, balances["asset"], balances["atoms"],
+    )  # fmt: skip
+
+
+def run(layout: Layout, book: Book, wanted: Sequence[int], *, threads: int = 1) -> Floats:
+    """Values of the wanted account nodes for every unit, side by side, shape (n_units, rows)."""
+    sources, n_units = sources_of(book), len(book)
+    widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
+    out = np.empty((n_units, sum(widths)), dtype=np.float64)
+    capacity = capacity_of(sources)
+    nodes, scratch = layout.offsets(capacity, wanted)
+    bounds = np.linspace(0, n_units, max(1, min(threads, n_units)) + 1).astype(int).tolist()
+
+    def part(first: int, last: int) -> int:
+        return run_range(layout, nodes, scratch, sources, wanted, (first, last), capacity, out)
+
+    if len(bounds) == 2:
+        statuses = [part(*bounds)]
+    else:
+        with ThreadPoolExecutor(len(bounds) - 1) as pool:
+            statuses = list(pool.map(part, bounds[:-1], bounds[1:]))
+    for status in statuses:
+        raise_for_status(status, "plan")
+    return out
+
+
+def run_range(
+    layout: Layout,
+    nodes: Integers,
+    scratch: int,
+    sources: tuple[Integers, ...],
+    wanted: Sequence[int],
+    units: tuple[int, int],
+    capacity: int,
+    out: Floats,
+) -> int:
+    """Run one range of units with scratch memory of its own."""
+    n_axes, n_relations = len(layout.key_start) - 1, len(layout.relation)
+    keys = int(layout.key_start[-1])
+    return plan.evaluate(
+        nodes, layout.args, layout.constants, layout.magic, layout.relation, layout.maps,
+        layout.holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
+        *units, BLOCK_UNITS, capacity,
+        np.empty(2 * keys + n_axes * (1 + 2 * capacity) + n_relations * capacity, dtype=np.int64),
+        np.empty(len(layout.holding) * capacity + scratch, dtype=np.float64),
+        out,
+    )  # fmt: skip
+
+
+def capacity_of(sources: tuple[Integers, ...]) -> int:
+    """Rows of a block: the usual number, or those of the largest unit."""
+    rows = np.diff(sources[0]) * 2 + np.diff(sources[6])
+    largest = int(rows.max()) if len(rows) else 0
+    wanted = min(BLOCK_ROWS, int(rows.sum()))
+    return max(wanted, largest, min(BLOCK_UNITS, len(rows)), 1)
+
+
+def check_held(layout: Layout, book: Book) -> None:
+    """Refuse a book that holds what the method does not know."""
+    for source, table, item, names in (
+        ("position", book.positions, "instrument", [r.id for r in book.instruments]),
+        ("balance", book.balances, "asset", [a.id for a in book.instruments.assets]),
+    ):
+        taken = np.zeros(len(names), dtype=bool)
+        for holding in layout.bound.program.holdings:
+            if holding.source == source:
+                taken |= layout.bound.items[holding.name] >= 0
+        bad = ~taken[table[item]]
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise PlanError(f"{item} must be one that the method can hold, was {names[table[item][row]]!r}")

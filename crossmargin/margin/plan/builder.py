@@ -1,0 +1,283 @@
+"""Builds a program from expressions: a margin method reads as sentences, each beside its line.
+
+    m = Builder()
+    positions = m.holding("positions", source="position", axis="instrument")
+    scan = positions.sum("gain", by="group", rows="scenario").worst()
+    m.charge("scan risk", -m.min(scan, 0).total())
+
+An expression has one key (an axis of things held, or the account) and one row axis. No builder
+tests a figure: tables are known by name, and the program is the same for every market.
+"""
+
+from dataclasses import dataclass
+from typing import Union
+
+from crossmargin.errors import PlanError
+from crossmargin.margin.plan.program import ACCOUNT, ONE, SOURCES, Holding, Node, Part, Program
+
+Operand = Union["Expression", float, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """A node under construction; operators and methods add nodes to its builder."""
+
+    builder: "Builder"
+    number: int
+
+    @property
+    def node(self) -> Node:
+        return self.builder.nodes[self.number]
+
+    def __add__(self, other: Operand) -> "Expression":
+        return self.builder.combine("add", self, other)
+
+    def __radd__(self, other: Operand) -> "Expression":
+        return self.builder.combine("add", other, self)
+
+    def __sub__(self, other: Operand) -> "Expression":
+        return self.builder.combine("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> "Expression":
+        return self.builder.combine("sub", other, self)
+
+    def __mul__(self, other: Operand) -> "Expression":
+        """Scale by a table or constant; of two holdings' values it is a ``product``."""
+        return self.builder.multiply(self, self.builder.expression(other))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Operand) -> "Expression":
+        """Quotient; 0 / 0 is 0, so that an empty key stays empty."""
+        return self.builder.combine("quotient", self, other)
+
+    def __neg__(self) -> "Expression":
+        return self.builder.combine("neg", self)
+
+    def __abs__(self) -> "Expression":
+        return self.builder.combine("abs", self)
+
+    def positive(self) -> "Expression":
+        """``max(x, 0)``."""
+        return self.builder.combine("positive", self)
+
+    def short(self) -> "Expression":
+        """``max(-x, 0)``: the size of a short quantity."""
+        return self.builder.combine("short", self)
+
+    def sided(self, *, below: Operand, above: Operand) -> "Expression":
+        """``x * below`` where x < 0, else ``x * above``; both tables or constants."""
+        return self.builder.combine("sided", self, below, above)
+
+    def pick(self, *, neg: Operand, zero: Operand, pos: Operand) -> "Expression":
+        """Choose by the sign of x; at an exact zero, ``zero``."""
+        return self.builder.combine("pick", self, neg, zero, pos)
+
+    def root(self) -> "Expression":
+        """``sqrt(max(x, 0))``."""
+        return self.builder.combine("root", self)
+
+    def round(self, unit: Operand) -> "Expression":
+        """Round to the nearest multiple of ``unit``, half to even."""
+        return self.builder.combine("round", self, unit)
+
+    def tiers(self, edges: str, rates: str, *, key: str = ACCOUNT) -> "Expression":
+        """Marginal tiers: ``sum_j (rate_j - rate_{j-1}) max(|x| - edge_j, 0)``.
+
+        Tables (key, tier): edges ascend from 0; equal to ``rate_i |x| - deduction_i`` in tier i.
+        """
+        if self.node.rows != ONE:
+            raise PlanError(f"tiers must read one row, had rows {self.node.rows!r}")
+        tables = (self.builder.given(name, key=key, rows=f"{edges} tier") for name in (edges, rates))
+        return self.builder.combine("tiers", self, *tables, rows=ONE)
+
+    def worst(self) -> "Expression":
+        """The least row; the first where several tie. Of no rows: 0."""
+        return self.builder.reduce("worst", self)
+
+    def best(self) -> "Expression":
+        """The greatest row."""
+        return self.builder.reduce("best", self)
+
+    def kth(self, k: str) -> "Expression":
+        """The k-th least row, k a table of one figure."""
+        return self.builder.reduce("kth", self, self.builder.given(k))
+
+    def tail_mean(self, k: str) -> "Expression":
+        """Mean of the k least rows, k a table of one figure (the last row in part if k is fractional)."""
+        return self.builder.reduce("tail_mean", self, self.builder.given(k))
+
+    def total(self, to: str = ACCOUNT) -> "Expression":
+        """Sum over the held keys to their parent."""
+        return self.builder.climb("total", self, to)
+
+    def least(self, to: str = ACCOUNT) -> "Expression":
+        """Least of the held keys of each parent."""
+        return self.builder.climb("least", self, to)
+
+    def most(self, to: str = ACCOUNT) -> "Expression":
+        """Greatest of the held keys of each parent."""
+        return self.builder.climb("most", self, to)
+
+    def at(self, key: str) -> "Expression":
+        """Read a parent's value at each of its held children; a change fans out to all of them."""
+        node = self.node
+        return self.builder.add(Node("at", (self.number,), key, node.rows, free=node.free))
+
+
+@dataclass(frozen=True)
+class Held:
+    """A holding inside a builder; ``sum`` makes its slots."""
+
+    builder: "Builder"
+    holding: Holding
+
+    def sum(self, table: str = "", *, by: str = ACCOUNT, rows: str = ONE) -> Expression:
+        """Sum ``quantity * table[item]`` by a key; ``by="each"`` keeps the items; no table counts lots."""
+        key = self.holding.axis if by == "each" else by
+        if by == "each" and not table:
+            return self.builder.add(Node("each", (), key, ONE, holding=self.holding.name))
+        return self.builder.add(Node("slot", (), key, rows, name=table, holding=self.holding.name))
+
+
+class Builder:
+    """Collects nodes, interned by structure and name, never by figure."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.known: dict[Node, int] = {}
+        self.holdings: list[Holding] = []
+        self.parts: list[Part] = []
+        self.outputs: dict[str, int] = {}
+
+    def add(self, node: Node) -> Expression:
+        if node not in self.known:
+            self.known[node] = len(self.nodes)
+            self.nodes.append(node)
+        return Expression(self, self.known[node])
+
+    def holding(self, name: str, *, source: str, axis: str) -> Held:
+        """Declare a kind of quantity, read from a column of the book."""
+        if source not in SOURCES:
+            raise PlanError(f"source must be one of {', '.join(SOURCES)}, was {source!r}")
+        if any(h.name == name for h in self.holdings):
+            raise PlanError(f"holding name must be unique, was {name!r}")
+        self.holdings.append(Holding(name, source, axis))
+        return Held(self, self.holdings[-1])
+
+    def given(self, name: str, *, key: str = ACCOUNT, rows: str = ONE) -> Expression:
+        """A named table of figures that ``prepare`` fills, shape (keys, rows)."""
+        for node in self.nodes:
+            if node.op == "given" and node.name == name and (node.key, node.rows) != (key, rows):
+                raise PlanError(f"table {name!r} must keep one shape, was {node.key, node.rows} and {key, rows}")
+        return self.add(Node("given", (), key, rows, name=name, free=True))
+
+    def expression(self, value: Operand) -> Expression:
+        """Turn a structural number (0, 1, one half) into a node; figures of a rule are tables."""
+        if isinstance(value, Expression):
+            if value.builder is not self:
+                raise PlanError("expressions must belong to one builder")
+            return value
+        return self.add(Node("const", (), ACCOUNT, ONE, value=float(value), free=True))
+
+    def min(self, first: Operand, *others: Operand) -> Expression:
+        """Elementwise minimum; a tie goes to the first argument."""
+        return self.chain("min", first, *others)
+
+    def max(self, first: Operand, *others: Operand) -> Expression:
+        """Elementwise maximum; a tie goes to the first argument."""
+        return self.chain("max", first, *others)
+
+    def chain(self, op: str, first: Operand, *others: Operand) -> Expression:
+        result = self.expression(first)
+        for other in others:
+            result = self.combine(op, result, other)
+        return result
+
+    def multiply(self, left: Expression, right: Expression) -> Expression:
+        if left.node.free and not right.node.free:
+            left, right = right, left
+        return self.combine("scale" if right.node.free else "product", left, right)
+
+    def combine(self, op: str, *operands: Operand, rows: str | None = None) -> Expression:
+        """Add an elementwise node; keys and rows must agree, tables and constants broadcast."""
+        arguments = [self.expression(operand) for operand in operands]
+        if op in {"sided", "round", "tiers"} and not all(a.node.free for a in arguments[1:]):
+            raise PlanError(f"{op} must take tables or constants after its first argument")
+        key = self.common_key(op, arguments)
+        free = all(a.node.free for a in arguments)
+        shared = rows or self.common_rows(op, arguments)
+        return self.add(Node(op, tuple(a.number for a in arguments), key, shared, free=free))
+
+    def common_key(self, op: str, arguments: list[Expression]) -> str:
+        bound = {a.node.key for a in arguments if not a.node.free}
+        free = {a.node.key for a in arguments if a.node.free} - {ACCOUNT}
+        keys = bound or free or {ACCOUNT}
+        if len(keys) != 1 or not free <= keys:
+            raise PlanError(f"{op} must combine one key, had {sorted(keys | free)}: use .at(...) or .total(...)")
+        return keys.pop()
+
+    def common_rows(self, op: str, arguments: list[Expression]) -> str:
+        rows = {a.node.rows for a in arguments} - {ONE}
+        if len(rows) > 1:
+            raise PlanError(f"{op} must combine one row axis, had {sorted(rows)}")
+        return rows.pop() if rows else ONE
+
+    def reduce(self, op: str, argument: Expression, *tables: Expression) -> Expression:
+        node = argument.node
+        numbers = (argument.number, *(t.number for t in tables))
+        return self.add(Node(op, numbers, node.key, ONE, free=node.free))
+
+    def climb(self, op: str, argument: Expression, to: str) -> Expression:
+        node = argument.node
+        if node.free or node.key in {ACCOUNT, to}:
+            raise PlanError(f"{op} must climb from a key to its parent, went from {node.key!r} to {to!r}")
+        return self.add(Node(op, (argument.number,), to, node.rows))
+
+    def concat(self, rows: str, *arguments: Expression) -> Expression:
+        """Join rows, in order, into a row axis of this name."""
+        keys = {a.node.key for a in arguments if not a.node.free}
+        if len(keys) != 1:
+            raise PlanError(f"concat must join one key, had {sorted(keys)}")
+        return self.add(Node("concat", tuple(a.number for a in arguments), keys.pop(), rows))
+
+    def charge(self, name: str, expression: Expression) -> Expression:
+        """Name a line of the requirement; the lines sum to it."""
+        return self.part(name, "charge", expression)
+
+    def equity(self, name: str, expression: Expression) -> Expression:
+        """Name a line of the equity; the lines sum to it."""
+        return self.part(name, "equity", expression)
+
+    def part(self, name: str, side: str, expression: Expression) -> Expression:
+        node = expression.node
+        if node.key != ACCOUNT or node.free:
+            raise PlanError(f"{side} {name!r} must be a value of the account, had key {node.key!r}")
+        if any(p.name == name for p in self.parts):
+            raise PlanError(f"part name must be unique, was {name!r}")
+        self.parts.append(Part(name, side, expression.number))
+        return expression
+
+    def parts_total(self, side: str = "charge") -> Expression:
+        """Sum of the lines named so far."""
+        lines = [Expression(self, p.node) for p in self.parts if p.side == side]
+        if not lines:
+            raise PlanError(f"plan must name at least one {side}")
+        total = lines[0]
+        for line in lines[1:]:
+            total = total + line
+        return total
+
+    def output(self, name: str, expression: Expression) -> None:
+        """Publish a value of the account beside equity and requirement."""
+        if name in self.outputs:
+            raise PlanError(f"output name must be unique, was {name!r}")
+        self.outputs[name] = expression.number
+
+    def build(self) -> Program:
+        """Close the program: requirement and equity are the sums of their parts."""
+        self.output("equity", self.parts_total("equity"))
+        self.output("requirement", self.parts_total("charge"))
+        return Program(tuple(self.nodes), tuple(self.holdings), tuple(self.parts), tuple(self.outputs.items()))
+
+

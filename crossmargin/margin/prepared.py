@@ -1,0 +1,147 @@
+"""A method made ready for one list of instruments and one market: run it, replace its marks, explain it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crossmargin._checks import Floats
+from crossmargin.instruments import Instruments
+from crossmargin.margin.explanation import Explanation, explain
+from crossmargin.margin.plan.batch import Layout, check_held, lay_out, run
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
+from crossmargin.margin.plan.program import Part, Program
+from crossmargin.margin.requirement import LEVELS, Component, Requirement, Requirements
+from crossmargin.market import Market
+from crossmargin.portfolio import Book, Portfolio
+
+if TYPE_CHECKING:
+    from crossmargin.margin.method import Method
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A method's plan with its risk arrays filled; a new mark replaces tables, never the program."""
+
+    method: "Method"
+    instruments: Instruments
+    market: Market
+    bound: Binding
+
+    @property
+    def program(self) -> Program:
+        return self.bound.program
+
+    @cached_property
+    def layout(self) -> Layout:
+        return lay_out(self.bound)
+
+    @cached_property
+    def wanted(self) -> dict[str, int]:
+        """Account nodes that a requirement reads: outputs, then parts."""
+        return dict(self.program.outputs) | {f"part {p.name}": p.node for p in self.program.parts}
+
+    def remark(self, market: Market) -> "Prepared":
+        """Return the same program over the figures of another market."""
+        tables = self.method.tables(self.instruments, market)
+        return Prepared(self.method, self.instruments, market, self.bound.remarked(tables))
+
+    def values(
+        self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | None = None
+    ) -> dict[str, Floats]:
+        """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
+        layout = self.layout if quantum is None else lay_out(self.bound, quantum)
+        check_held(layout, book)
+        nodes = [self.wanted[name] for name in names]
+        out = run(layout, book, nodes, threads=threads)
+        cuts = np.cumsum([self.bound.n_rows(self.program.nodes[n]) for n in nodes])[:-1]
+        return dict(zip(names, np.split(out, cuts, axis=1), strict=True))
+
+    def requirements(self, book: Book, *, threads: int = 1, quantum: float | None = None) -> Requirements:
+        """Margin of every unit of a book, in each account's currency.
+
+        ``quantum``, a power of two, rounds every term of every sum to its multiples, so that sums are
+        exact and independent of order; without it sums run in the order of the sorted book.
+        """
+        found = self.values(book, ("equity", "requirement"), threads=threads, quantum=quantum)
+        price = self.currency_prices(book)
+        equity, required = (level_columns(found[name]) / price[:, None] for name in ("equity", "requirement"))
+        return Requirements(
+            method=self.method.method_name,
+            parameters=self.method.parameters_name,
+            initial=required[:, 0],
+            maintenance=required[:, 1],
+            equity_initial=equity[:, 0],
+            equity_maintenance=equity[:, 1],
+        )
+
+    def requirement(self, portfolio: Portfolio) -> Requirement:
+        """Margin of one account, with its components and its explanation."""
+        book = single(portfolio)
+        found = self.values(book, tuple(self.wanted))
+        price = float(self.currency_prices(book)[0])
+        rows = {name: level_columns(value)[0] / price for name, value in found.items() if name != "worst"}
+        return Requirement(
+            method=self.method.method_name,
+            parameters=self.method.parameters_name,
+            account=portfolio.account.id,
+            currency=portfolio.account.currency,
+            initial=float(rows["requirement"][0]),
+            maintenance=float(rows["requirement"][1]),
+            equity_initial=float(rows["equity"][0]),
+            equity_maintenance=float(rows["equity"][1]),
+            components=self.components("charge", rows),
+            equity=self.components("equity", rows),
+            outputs={name: tuple((found[name][0] / price).tolist()) for name, _ in self.program.outputs},
+            explainer=lambda level: self.explain(portfolio, level),
+        )
+
+    def components(self, side: str, rows: dict[str, Floats]) -> dict[str, Component]:
+        parts: list[Part] = [p for p in self.program.parts if p.side == side]
+        figures = [(part.name, rows[f"part {part.name}"]) for part in parts]
+        return {name: Component(initial=float(v[0]), maintenance=float(v[1])) for name, v in figures}
+
+    def explain(self, portfolio: Portfolio, level: str = "initial") -> Explanation:
+        """Why the requirement is what it is, by component, instrument and scenario."""
+        price = float(self.currency_prices(single(portfolio))[0])
+        return explain(self.trace(portfolio), level, LEVELS, 1.0 / price)
+
+    def trace(self, portfolio: Portfolio) -> Trace:
+        """Every node's value for one account, by the slow evaluator."""
+        check_held(self.layout, portfolio.book)
+        return evaluate(self.bound, quantities(self.bound, portfolio))
+
+    def currency_prices(self, book: Book) -> Floats:
+        """Quote currency per unit of each unit's account currency."""
+        assets = [book.instruments.assets[i] for i in sorted(set(book.currency.tolist()))]
+        price = {book.instruments.asset_index[a.id]: self.market.price(a.id, a.underlying) for a in assets}
+        return np.array([price[i] for i in book.currency.tolist()])
+
+
+def level_columns(values: Floats) -> Floats:
+    """A value without a level row is the same at every level."""
+    return np.broadcast_to(values, (len(values), 2)) if values.shape[1] == 1 else values
+
+
+def single(portfolio: Portfolio) -> Book:
+    """A book with this unit alone."""
+    return portfolio.book if len(portfolio.book) == 1 else portfolio.alone().book
+
+
+def quantities(bound: Binding, portfolio: Portfolio) -> Quantities:
+    """Items and amounts of each holding, as the slow evaluator reads them."""
+    book, feeds = portfolio.book, {}
+    sources = {
+        "position": (book.positions, "instrument", "lots"),
+        "cost": (book.positions, "instrument", "open_cost"),
+        "balance": (book.balances, "asset", "atoms"),
+    }
+    for holding in bound.program.holdings:
+        table, item, amount = sources[holding.source]
+        rows = table.rows(portfolio.unit)
+        keys = bound.items[holding.name][table[item][rows]]
+        feeds[holding.name] = (keys[keys >= 0], table[amount][rows][keys >= 0].astype(np.float64))
+    return feeds

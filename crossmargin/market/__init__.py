@@ -1,0 +1,6 @@
+"""What things are worth: observations, and the market they resolve to at one moment."""
+
+from crossmargin.market.market import Market
+from crossmargin.market.observation import FIELDS, Observation
+
+__all__ = ["FIELDS", "Market", "Observation"]
