@@ -533,19 +533,27 @@ def account_text(account: Record) -> str:
     return object_text({k: value_text(v, "      ") for k, v in account.items()}, "    ")
 
 
+def method_text(method: Record) -> str:
+    return object_text({k: json.dumps(v) for k, v in method.items()}, "    ")
+
+
 def text_of(snapshot: Record) -> str:
     """Write JSON with one record a line."""
-    texts = {k: value_text(v, "  ") for k, v in snapshot.items() if k != "accounts"}
+    plain = {k: v for k, v in snapshot.items() if k not in {"accounts", "methods"}}
+    texts = {k: value_text(v, "  ") for k, v in plain.items()}
     texts["accounts"] = "[\n    " + ",\n    ".join(map(account_text, snapshot["accounts"])) + "\n  ]"
+    texts["methods"] = object_text({k: method_text(v) for k, v in snapshot["methods"].items()}, "  ")
     return object_text(texts, "") + "\n"
 
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
     writers: dict[str, Callable[[Path], Record]] = {"market-maker.json": market_maker, "crypto.json": crypto}
+    methods = json.loads((HERE / "methods.json").read_text())  # written by hand
     for name, build in writers.items():
         print(f"--- {name}")
-        (HERE / name).write_text(text_of(build(folder)))
+        snapshot = build(folder) | {"methods": methods[name.removesuffix(".json")]}
+        (HERE / name).write_text(text_of(snapshot))
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ def branch(part: Part, value: float, shares: Attribution, scale: float) -> Expla
 
 
 def notes(shares: Attribution) -> Iterator[str]:
-    """Which row bound for which key, the heaviest first."""
-    heavy = sorted(shares.active, key=lambda entry: -abs(entry[2]))
+    """Which row bound for which key, the heaviest first; a key that loses nothing is left out."""
+    heavy = sorted((entry for entry in shares.active if entry[2]), key=lambda entry: -abs(entry[2]))
     for key, row, _ in heavy[:4]:
         yield f"{key}: {row}" if key else row
 

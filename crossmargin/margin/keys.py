@@ -37,6 +37,7 @@ class Keys:
         keys.add("strike", "expiry", [of_strike[strike] for strike in keys.labels["strike"]])
         of_expiry = dict(zip(expiries, instruments.column("underlying"), strict=True))
         keys.add("expiry", "underlying", [of_expiry[expiry] for expiry in keys.labels["expiry"]])
+        keys.maps["instrument", "asset"] = instruments.settlement
         return keys
 
     def add(self, child: str, parent: str, names: Iterable[str]) -> None:

@@ -53,9 +53,8 @@ class ScanMethod(Method, frozen=True, kw_only=True):
         """Worst gain over the scenarios, or the mean of the tail."""
         return gain.tail_mean("tail_count") if self.tail > 0 else gain.worst()
 
-    def equity(self, m: Builder, positions: Held) -> dict[str, Expression]:
+    def equity(self, m: Builder, positions: Held, costs: Held) -> dict[str, Expression]:
         """Equity: unrealised profit in full, collateral after haircuts; returns the latter by asset."""
-        costs = m.holding("cost", source="cost", axis="instrument")
         balances = m.holding("balance", source="balance", axis="asset")
         m.equity("positions", positions.sum("value") - costs.sum("cost_price"))
         return collateral(m, balances)
@@ -92,7 +91,7 @@ class IsolatedMargin(ScanMethod, frozen=True, kw_only=True, tag="isolated"):
     def program(self) -> Program:
         m = Builder()
         positions = m.holding("position", source="position", axis="instrument")
-        self.equity(m, positions)
+        self.equity(m, positions, m.holding("cost", source="cost", axis="instrument"))
         gain = positions.sum("gain", by="each", rows="scenario")
         loss = -m.min(self.reduce(gain), 0)
         m.charge("scan loss", loss.total() * m.given("factor", rows="level"))
@@ -122,8 +121,10 @@ class ScenarioMargin(ScanMethod, frozen=True, kw_only=True, tag="scenario"):
     def program(self) -> Program:
         m = Builder()
         positions = m.holding("position", source="position", axis="instrument")
-        counted = self.equity(m, positions)
-        losses = {level: self.scan(m, positions, counted[level]) for level in LEVELS}
+        costs = m.holding("cost", source="cost", axis="instrument")
+        counted = self.equity(m, positions, costs)
+        profit = positions.sum("value", by="asset") - costs.sum("cost_price", by="asset")
+        losses = {level: self.scan(m, positions, counted[level] + profit) for level in LEVELS}
         m.charge("scan loss", by_level(m, losses) * m.given("factor", rows="level"))
         m.charge("basis across expiries", basis_charge(m, positions))
         m.charge("size", size_charge(m, positions))
@@ -131,10 +132,11 @@ class ScenarioMargin(ScanMethod, frozen=True, kw_only=True, tag="scenario"):
         m.charge("minimum", m.max(contract_minimum(m, positions) - m.parts_total(), 0))
         return m.build()
 
-    def scan(self, m: Builder, positions: Held, counted: Expression) -> Expression:
-        """Scan loss of the account at one level, collateral moving with its asset."""
+    def scan(self, m: Builder, positions: Held, exposed: Expression) -> Expression:
+        """Scan loss of the account at one level; ``exposed`` (collateral counted and unrealised profit,
+        by settlement asset) moves with its asset."""
         gain = positions.sum("gain", by="group", rows="scenario")
-        gain += (counted * m.given("asset_move", key="asset", rows="scenario")).total("group")
+        gain += (exposed * m.given("asset_move", key="asset", rows="scenario")).total("group")
         if self.between_groups == "sum":
             return (-m.min(self.reduce(gain), 0)).total()
         carried = gain.sided(below=1, above=m.given("offset", key="group"))

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
 from crossmargin._core import black
 from crossmargin.errors import raise_for_status
@@ -95,7 +96,10 @@ class RiskArray:
 
 def marks(instruments: Instruments, market: Market) -> Floats:
     """Price of each instrument: its mark; spot without one takes its index."""
-    return np.array([mark_of(row.id, row.kind, row.underlying, market) for row in instruments])
+    price = np.array([mark_of(row.id, row.kind, row.underlying, market) for row in instruments])
+    for row in np.flatnonzero(inverse_linear(instruments) & (price <= 0)):
+        raise check.refuse("mark", "be > 0 for an inverse payoff", price[row], f"of {instruments.rows[row].id!r}")
+    return price
 
 
 def mark_of(name: str, kind: Kind, underlying: str, market: Market) -> float:
@@ -112,9 +116,10 @@ def inverse_linear(instruments: Instruments) -> np.ndarray:
 def lot_values(instruments: Instruments, price: Floats) -> Floats:
     """Value of one lot at these prices, settlement asset; ``price`` is (n,) or (n, n_scenarios)."""
     size = instruments.multiplier.reshape(-1, *[1] * (price.ndim - 1))
-    inverse = inverse_linear(instruments).reshape(size.shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inverse, -size / price, size * price)
+    value = size * price
+    inverse = inverse_linear(instruments)
+    value[inverse] = -size[inverse] / price[inverse]
+    return value
 
 
 def asset_prices(instruments: Instruments, market: Market) -> Floats:

@@ -1,0 +1,32 @@
+# Two commands: `make run` shows the example, `make test` proves the package.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+SEED ?= seeds/market-maker.json
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check lint clean
+
+run: $(VENV)/.run
+	$(BIN)/crossmargin margin $(SEED)
+
+test: $(VENV)/.test
+	$(BIN)/pytest
+
+# Everything that is installed follows from these files.
+SOURCES := $(wildcard _core/* crossmargin/*.py crossmargin/*/*.py crossmargin/*/*/*.py) pyproject.toml setup.py
+
+$(VENV)/bin/pip:
+	@sh ./doctor.sh $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/pip $(SOURCES)
+	$(BIN)/pip install --quiet ".[cli]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/pip $(SOURCES)
+	$(BIN)/pip install --quiet ".[test]"
+	@touch $@ $(VENV)/.run
+
+clean:
+	rm -rf $(VENV) build *.egg-info

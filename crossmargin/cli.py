@@ -1,0 +1,168 @@
+"""The command line: every command reads one snapshot file and prints a table or, with --json, data."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from crossmargin import _checks as check
+from crossmargin.account import impact as impact_of
+from crossmargin.account import liquidation_prices
+from crossmargin.errors import CrossmarginError, InvalidInputError
+from crossmargin.margin import Method, load_method, netting
+from crossmargin.portfolio import Order, Portfolio
+from crossmargin.reports import compare, tree
+from crossmargin.snapshot import Snapshot, load
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+out = Console()
+err = Console(stderr=True)
+
+File = Annotated[Path, typer.Argument(help="Snapshot file, see docs/format.md.", metavar="FILE")]
+AccountName = Annotated[str, typer.Option("--account", help="Account id; needed if the file holds several.")]
+MethodName = Annotated[str, typer.Option("--method", help="Name of a method of the file; the last one by default.")]
+Json = Annotated[bool, typer.Option("--json", help="Print data instead of tables.")]
+Level = Annotated[str, typer.Option("--level", help="initial or maintenance.")]
+Underlying = Annotated[str, typer.Option("--underlying", help="Only this underlying.")]
+OrderText = Annotated[
+    list[str], typer.Option("--order", help='An order: "buy LOTS INSTRUMENT LIMIT"; repeatable.')
+]
+
+
+@app.command()
+def margin(file: File, account: AccountName = "", as_json: Json = False) -> None:
+    """Margin of an account under every method of the file, side by side, and why."""
+    snapshot = load(file)
+    portfolio = chosen(snapshot, account)
+    with progress() as step:
+        columns = [column(snapshot, portfolio, name, step) for name in snapshot.methods]
+    if not columns:
+        raise check.refuse("methods", "name at least one method", "none", f"in {file.name}")
+    explained = columns[-1].requirement.explain()
+    if as_json:
+        print_json({"methods": {c.name: compare.plain(c) for c in columns}, "explanation": explained.plain()})
+        return
+    out.print(compare.table(columns))
+    out.print(f"[bold]{columns[-1].name}[/bold]: why (worst scenario: {explained.worst_scenario or 'none'})")
+    out.print(tree(explained))
+
+
+@app.command()
+def explain(
+    file: File, method: MethodName = "", level: Level = "initial", account: AccountName = "", as_json: Json = False
+) -> None:
+    """Why a requirement is what it is: components, instruments, scenarios; the parts sum to the whole."""
+    check.one_of("level", level, ("initial", "maintenance"))
+    snapshot = load(file)
+    found = method_of(snapshot, method)
+    explained = found.requirement(chosen(snapshot, account), snapshot.market).explain(level)
+    if as_json:
+        print_json(explained.plain())
+        return
+    out.print(tree(explained, most=10**6))
+
+
+@app.command()
+def impact(
+    file: File,
+    order: OrderText = [],  # noqa: B006  typer reads the default
+    method: MethodName = "",
+    account: AccountName = "",
+    as_json: Json = False,
+) -> None:
+    """What orders would do to the margin: those given, or the account's resting ones."""
+    snapshot = load(file)
+    portfolio = chosen(snapshot, account)
+    orders = [parse_order(text, number) for number, text in enumerate(order)] or list(portfolio.orders)
+    found = impact_of(portfolio, orders, snapshot.market, method_of(snapshot, method))
+    if as_json:
+        print_json({"accepted": found.accepted, **compare.impact_plain(found)})
+        return
+    out.print(compare.impact_table(found))
+    out.print("accepted" if found.accepted else "refused: surplus initial would be negative and not better")
+
+
+@app.command("liquidation-price")
+def liquidation_price(
+    file: File, underlying: Underlying = "", method: MethodName = "", account: AccountName = "", as_json: Json = False
+) -> None:
+    """Index prices at which the account becomes liquidatable, every other position counted."""
+    snapshot = load(file)
+    portfolio = chosen(snapshot, account)
+    with progress() as step:
+        step("searching prices")
+        found = liquidation_prices(
+            portfolio, snapshot.market, method_of(snapshot, method), underlying=underlying or None
+        )
+    if as_json:
+        print_json([compare.price_plain(price) for price in found])
+        return
+    out.print(compare.price_table(found, portfolio.account.currency))
+
+
+def column(snapshot: Snapshot, portfolio: Portfolio, name: str, step: Any) -> compare.Column:
+    """One method's answers for the comparison."""
+    step(name)
+    method = method_of(snapshot, name)
+    prepared = method.prepare(snapshot.instruments, snapshot.market)
+    return compare.Column(
+        name=name,
+        requirement=prepared.requirement(portfolio),
+        netting=netting(prepared, portfolio),
+        prices=liquidation_prices(portfolio, snapshot.market, method),
+    )
+
+
+def chosen(snapshot: Snapshot, account: str) -> Portfolio:
+    return snapshot.account(account) if account else snapshot.portfolio
+
+
+def method_of(snapshot: Snapshot, name: str) -> Method:
+    """A method of the file by name, the last where none is named."""
+    if not snapshot.methods:
+        raise check.refuse("methods", "name at least one method", "none")
+    wanted = name or list(snapshot.methods)[-1]
+    found: Method = load_method(check.known("method", wanted, snapshot.methods, "method of the file"))
+    return found
+
+
+def parse_order(text: str, number: int) -> Order:
+    """Read ``buy LOTS INSTRUMENT LIMIT``."""
+    words = text.split()
+    if len(words) != 4 or not words[1].isdecimal():
+        raise check.refuse("order", 'read "buy|sell LOTS INSTRUMENT LIMIT"', text)
+    return Order(id=number, side=words[0], lots=int(words[1]), instrument=words[2], limit=words[3])
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """Show on a terminal what is being worked on; silent in a pipe."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("preparing")
+        yield lambda text: bar.update(task, description=text)
+
+
+def print_json(data: Any) -> None:
+    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def fail(message: str) -> NoReturn:
+    err.print(f"crossmargin: {' '.join(message.split())}", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """Entry point: errors are one line and exit code 2."""
+    try:
+        app()
+    except (CrossmarginError, InvalidInputError) as error:
+        fail(str(error))
+    except BrokenPipeError:
+        raise SystemExit(0) from None

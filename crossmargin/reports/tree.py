@@ -1,0 +1,32 @@
+"""An explanation as a tree on the terminal."""
+
+from typing import TYPE_CHECKING
+
+from crossmargin.margin import Explanation
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+
+def tree(explanation: Explanation, *, most: int = 12) -> "Tree":
+    """Every component with its ``most`` heaviest lines; the rest is summed in one, so nothing is lost."""
+    from rich.tree import Tree
+
+    made = Tree(line(explanation))
+    for component in explanation:
+        branch = made.add(line(component))
+        for leaf in shortened(component.children, most):
+            branch.add(line(leaf))
+    return made
+
+
+def shortened(children: tuple[Explanation, ...], most: int) -> tuple[Explanation, ...]:
+    if len(children) <= most + 1:
+        return children
+    rest = children[most:]
+    return (*children[:most], Explanation(f"{len(rest)} more", sum(child.value for child in rest)))
+
+
+def line(node: Explanation) -> str:
+    note = f"  [dim]{node.note}[/dim]" if node.note else ""
+    return f"{node.name}  [bold]{node.value:,.2f}[/bold]{note}"
