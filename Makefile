@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= seeds/market-maker.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check lint clean
+.PHONY: run test check clean
 
 run: $(VENV)/.run
 	$(BIN)/crossmargin margin $(SEED)
@@ -27,6 +27,11 @@ $(VENV)/.run: $(VENV)/bin/pip $(SOURCES)
 $(VENV)/.test: $(VENV)/bin/pip $(SOURCES)
 	$(BIN)/pip install --quiet ".[test]"
 	@touch $@ $(VENV)/.run
+
+# Everything, sanitizers and long fuzzing included; writes docs/checks.md.
+check: $(VENV)/.test
+	$(BIN)/pip install --quiet ".[test,lint]"
+	$(BIN)/python -P tests/check.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

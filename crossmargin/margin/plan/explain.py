@@ -122,15 +122,11 @@ def each(walk: Walk, node: Node, gradient: Array) -> None:
 
 
 def give_items(walk: Walk, node: Node, keys: list[int], shares: Array) -> None:
-    source = next(h.source for h in walk.bound.program.holdings if h.name == node.holding)
-    axis = walk.bound.item_axis[node.holding]
+    """Add shares by label: a position's lots and its open cost are one line."""
+    labels = walk.bound.labels[walk.bound.item_axis[node.holding]]
     for key, share in zip(keys, shares, strict=True):
         if share != 0:
-            walk.found.items[source_name(source, walk.bound.labels[axis][key])] += share
-
-
-def source_name(source: str, label: str) -> str:
-    return f"open cost of {label}" if source == "cost" else label
+            walk.found.items[labels[key]] += share
 
 
 def add(walk: Walk, node: Node, gradient: Array) -> None:

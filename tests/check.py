@@ -1,0 +1,103 @@
+"""What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
+
+Steps: the tests, lint and types, long fuzzing, bounds-checked kernels, sanitized kernels.
+"""
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = sys.executable
+BIN = Path(PYTHON).parent
+BUILT = ROOT / "build" / "check"
+KERNEL_TESTS = ["tests/_core", "tests/margin/plan"]
+
+
+def runtime(name: str) -> str:
+    """Path of a compiler's runtime library."""
+    return subprocess.check_output(["cc", f"-print-file-name={name}"], text=True).strip()
+
+
+def install(folder: str, **environment: str) -> dict[str, str]:
+    """Build the package into a folder with other flags; returns the environment that imports it."""
+    target, temporary = BUILT / folder, BUILT / f"{folder}-src"
+    subprocess.run(["rm", "-rf", str(target), str(temporary)], check=True)
+    temporary.mkdir(parents=True)
+    files = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True).split("\n")
+    subprocess.run(["cp", "--parents", "-t", str(temporary), *[f for f in files if (ROOT / f).is_file()]],
+                   cwd=ROOT, check=True)
+    environ = os.environ | environment
+    subprocess.run(
+        [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(temporary)],
+        cwd=BUILT, env=environ, check=True,
+    )
+    return environ | {"PYTHONPATH": str(target)}
+
+
+def pytest(*arguments: str, env: dict[str, str] | None = None) -> list[str]:
+    return run([str(BIN / "pytest"), "-q", *arguments], env)
+
+
+def run(command: list[str], env: dict[str, str] | None = None) -> list[str]:
+    """Run one command, echo what it prints, and stop everything if it fails."""
+    done = subprocess.run(command, cwd=ROOT, env=env or dict(os.environ), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return done.stdout.strip().split("\n")
+
+
+def tests() -> list[str]:
+    return pytest()
+
+
+def lint() -> list[str]:
+    run([str(BIN / "ruff"), "check", "crossmargin", "seeds"])
+    run([str(BIN / "cython-lint"), "_core"])
+    return run([str(BIN / "mypy"), "-p", "crossmargin"])
+
+
+def fuzz() -> list[str]:
+    return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "20"})
+
+
+def debug() -> list[str]:
+    env = install("debug", CROSSMARGIN_DEBUG="1")
+    return pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
+
+
+def sanitized() -> list[str]:
+    env = install("sanitize", CROSSMARGIN_SANITIZE="address,undefined", CFLAGS="-fno-sanitize-recover=undefined")
+    # the C++ runtime too: its exceptions are intercepted before a C++ extension is loaded
+    env |= {"LD_PRELOAD": " ".join(map(runtime, ("libasan.so", "libubsan.so", "libstdc++.so.6"))),
+            "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    return pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
+
+
+STEPS = {"tests": tests, "lint and types": lint, "long fuzzing": fuzz, "bounds checks": debug,
+         "address and undefined-behaviour sanitizers": sanitized}
+
+
+def main() -> None:
+    lines = []
+    for name, step in STEPS.items():
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        last = re.sub(r"[=\s]*in [0-9.]+s.*|=+", "", step()[-1]).strip()
+        lines.append(f"| {name} | {last} | {time.monotonic() - start:.0f} |")
+    commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    table = "\n".join(["| step | result | seconds |", "|---|---|--:|", *lines])
+    text = f"# Last full check\n\n`make check` on {date} at commit {commit}, Python {sys.version.split()[0]}.\n\n{table}\n"
+    (ROOT / "docs" / "checks.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
