@@ -14,7 +14,7 @@ def evaluate(
     holding: Ints,
     items: Ints,
     key_start: Ints,
-    sources: tuple[Ints, ...],
+    sources: tuple[tuple[Ints, Ints, Ints], ...],
     wanted: Ints,
     first: int,
     last: int,
@@ -29,7 +29,7 @@ def evaluate(
     ``nodes`` (n_nodes, 10), a row a ``Node`` of the interface file, with ``args`` is the program; ``constants`` holds folded tables and
     coefficients; ``magic`` is 1.5 * 2**52 * quantum a node, 0 for no rounding. ``relation``
     (n, 3): child axis, parent axis, offset in ``maps``. ``holding`` (n, 3): source, axis, offset in
-    ``items``. ``sources``: start, item and amount of positions, costs and balances. ``integers`` and
+    ``items``. ``sources``: start, item and amount of each holding. ``integers`` and
     ``doubles`` are scratch: 2 keys + axes (1 + 2 rows) + relations x rows, and holdings x rows plus
     the node buffers. ``block_rows`` is at least the rows of the largest unit. Units do not share
     anything: any split over threads gives the same bits. Returns a ``Status``.

@@ -6,40 +6,15 @@ Sums run in the order of the book's rows: the result of a unit depends on nothin
 Complexity: rows of the book x rows of their tables, plus held keys x rows a node.
 """
 
-from libc.math cimport fabs, rint, sqrt
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from crossmargin._core.status cimport Status
-from crossmargin._core.rows cimport ascending_select
-
-cdef enum:
-    OP_SLOT = 2
-    OP_EACH = 3
-    OP_ADD = 4
-    OP_SUB = 5
-    OP_SCALE = 6
-    OP_PRODUCT = 7
-    OP_QUOTIENT = 8
-    OP_NEG = 9
-    OP_ABS = 10
-    OP_POSITIVE = 11
-    OP_SHORT = 12
-    OP_MIN = 13
-    OP_MAX = 14
-    OP_SIDED = 15
-    OP_PICK = 16
-    OP_ROOT = 17
-    OP_TIERS = 18
-    OP_ROUND = 19
-    OP_WORST = 20
-    OP_BEST = 21
-    OP_KTH = 22
-    OP_TAIL_MEAN = 23
-    OP_CONCAT = 24
-    OP_TOTAL = 25
-    OP_LEAST = 26
-    OP_MOST = 27
-    OP_AT = 28
+from crossmargin._core.elements cimport (
+    OP_ABS, OP_ADD, OP_AT, OP_BEST, OP_CONCAT, OP_EACH, OP_FOLD, OP_KTH, OP_LEAST, OP_MOST, OP_MUL_DIV, OP_NORM,
+    OP_PICK, OP_SIDED, OP_SLOT, OP_TAIL_MEAN, OP_TIERS, OP_TOTAL, OP_WORST,
+    binary, extreme, fold, mul_div, order_statistic, pick, rounded, sided, tiers, unary,
+)
 
 # How an argument is read at a pair: computed values by pair, tables by key, or one row for all.
 cdef struct Operand:
@@ -53,11 +28,6 @@ cdef inline const double* row_of(const Operand* x, Py_ssize_t pair) noexcept nog
     if x.stride == 0:
         return x.base
     return x.base + (pair if x.key == NULL else x.key[pair]) * x.stride
-
-
-cdef inline double rounded(double x, double magic) noexcept nogil:
-    """Nearest multiple of the quantum; exact while sums stay below 2^53 quanta."""
-    return (x + magic) - magic if magic != 0.0 else x
 
 
 # ---- which keys a unit holds ---------------------------------------------------------------
@@ -180,6 +150,36 @@ cdef void climb(Batch* b, const Node* node, double magic, double* out) noexcept 
 cdef double EMPTY = float("nan")  # marks a parent whose children were not seen yet
 
 
+cdef inline double concordance(double c, double d) noexcept nogil:
+    cdef double most = c if c > d else d
+    return 1.0 if most == 0.0 else (d if c > d else c) / most
+
+
+cdef void norm(Batch* b, const Node* node, double* out) noexcept nogil:
+    """``sqrt(max(0, sum_ij rho_ij c_ij x_i x_j))`` of the held children of each parent."""
+    cdef const int64_t* args = &b.args[node.arg]
+    cdef Py_ssize_t axis = b.nodes[args[0]].axis, i, j, first = 0
+    cdef const int64_t* up = parents(b, node.relation, axis)
+    cdef const int64_t* unit = b.pair_unit + axis * b.capacity
+    cdef const int64_t* key = b.pair_key + axis * b.capacity
+    cdef Operand x = operand(b, args[0], axis), rho = operand(b, args[1], axis)
+    cdef Operand c = operand(b, args[2], axis), square = operand(b, args[3], axis)
+    cdef double row
+    memset(out, 0, b.count[node.axis] * sizeof(double))
+    for i in range(b.count[axis]):
+        if unit[i] != unit[first]:
+            first = i
+        row = 0.0
+        j = first
+        while j < b.count[axis] and unit[j] == unit[i]:
+            if j != i and up[j] == up[i]:
+                row += row_of(&rho, i)[key[j]] * concordance(row_of(&c, i)[0], row_of(&c, j)[0]) * row_of(&x, j)[0]
+            j += 1
+        out[up[i]] += row * row_of(&x, i)[0] + row_of(&square, i)[0]
+    for i in range(b.count[node.axis]):
+        out[i] = sqrt(out[i]) if out[i] > 0.0 else 0.0
+
+
 cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
     cdef const double* x = b.scratch + b.nodes[b.args[node.arg]].offset
     cdef const int64_t* up = parents(b, node.relation, node.axis)
@@ -187,105 +187,6 @@ cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
     for i in range(b.count[node.axis]):
         for r in range(R):
             out[i * R + r] = x[up[i] * R + r]
-
-
-cdef void unary(int64_t op, const double* x, Py_ssize_t R, double* out) noexcept nogil:
-    cdef Py_ssize_t r
-    if op == OP_NEG:
-        for r in range(R):
-            out[r] = -x[r]
-    elif op == OP_ABS:
-        for r in range(R):
-            out[r] = fabs(x[r])
-    elif op == OP_POSITIVE:
-        for r in range(R):
-            out[r] = x[r] if x[r] > 0.0 else 0.0
-    elif op == OP_SHORT:
-        for r in range(R):
-            out[r] = -x[r] if x[r] < 0.0 else 0.0
-    else:
-        for r in range(R):
-            out[r] = sqrt(x[r]) if x[r] > 0.0 else 0.0
-
-
-cdef void binary(
-    int64_t op, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, Py_ssize_t R, double* out
-) noexcept nogil:
-    cdef Py_ssize_t r
-    if op == OP_ADD:
-        for r in range(R):
-            out[r] = x[r * sx] + y[r * sy]
-    elif op == OP_SUB:
-        for r in range(R):
-            out[r] = x[r * sx] - y[r * sy]
-    elif op == OP_SCALE or op == OP_PRODUCT:
-        for r in range(R):
-            out[r] = x[r * sx] * y[r * sy]
-    elif op == OP_MIN:
-        for r in range(R):
-            out[r] = y[r * sy] if y[r * sy] < x[r * sx] else x[r * sx]
-    elif op == OP_MAX:
-        for r in range(R):
-            out[r] = y[r * sy] if y[r * sy] > x[r * sx] else x[r * sx]
-    elif op == OP_QUOTIENT:
-        for r in range(R):
-            out[r] = 0.0 if x[r * sx] == 0.0 and y[r * sy] == 0.0 else x[r * sx] / y[r * sy]
-    else:
-        for r in range(R):
-            out[r] = rint(x[r * sx] / y[r * sy]) * y[r * sy]
-
-
-cdef void sided(const double* x, Py_ssize_t sx, const Operand* a, const Operand* c, Py_ssize_t pair,
-                Py_ssize_t R, double* out) noexcept nogil:
-    cdef const double* below = row_of(a, pair)
-    cdef const double* above = row_of(c, pair)
-    cdef Py_ssize_t r
-    for r in range(R):
-        out[r] = x[r * sx] * (below[r * a.step] if x[r * sx] < 0.0 else above[r * c.step])
-
-
-cdef void pick(const double* x, Py_ssize_t sx, const Operand* a, Py_ssize_t pair, Py_ssize_t R,
-               double* out) noexcept nogil:
-    cdef const double* neg = row_of(&a[0], pair)
-    cdef const double* zero = row_of(&a[1], pair)
-    cdef const double* pos = row_of(&a[2], pair)
-    cdef Py_ssize_t r
-    cdef double v
-    for r in range(R):
-        v = x[r * sx]
-        out[r] = neg[r * a[0].step] if v < 0.0 else (pos[r * a[2].step] if v > 0.0 else zero[r * a[1].step])
-
-
-cdef double tiers(double x, const double* edges, const double* rates, Py_ssize_t n) noexcept nogil:
-    cdef double size = fabs(x), charge = 0.0, before = 0.0
-    cdef Py_ssize_t j
-    for j in range(n):
-        charge += (rates[j] - before) * (size - edges[j] if size > edges[j] else 0.0)
-        before = rates[j]
-    return charge
-
-
-cdef double extreme(int64_t op, const double* x, Py_ssize_t R) noexcept nogil:
-    cdef double found = x[0] if R > 0 else 0.0
-    cdef Py_ssize_t r
-    for r in range(1, R):
-        if (x[r] < found) if op == OP_WORST else (x[r] > found):
-            found = x[r]
-    return found
-
-
-cdef double order_statistic(int64_t op, const double* x, Py_ssize_t R, double k, double* work) noexcept nogil:
-    """The k-th least row, or the mean of the k least; ``work`` holds 2 R doubles."""
-    cdef Py_ssize_t whole = <Py_ssize_t>k, r
-    cdef double mean = 0.0
-    for r in range(R):
-        work[r] = x[r]
-    ascending_select(work, R, work + R)
-    if op == OP_KTH:
-        return work[whole - 1]
-    for r in range(R):
-        mean += work[r] * ((1.0 if r + 1 <= k else (k - r if k > r else 0.0)) / k)
-    return mean
 
 
 cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
@@ -305,9 +206,14 @@ cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
         first = row_of(&x[0], i)
         to = out + i * R
         if op == OP_SIDED:
-            sided(first, x[0].step, &x[1], &x[2], i, R, to)
+            sided(first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step, R, to)
         elif op == OP_PICK:
-            pick(first, x[0].step, &x[1], i, R, to)
+            pick(first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step,
+                 row_of(&x[3], i), x[3].step, R, to)
+        elif op == OP_MUL_DIV:
+            mul_div(node.table, first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step, R, to)
+        elif op == OP_FOLD:
+            fold(node.table, first, row_of(&x[1], i), n_in, R, to)
         elif op == OP_WORST or op == OP_BEST:
             to[0] = extreme(op, first, n_in)
         elif op == OP_KTH or op == OP_TAIL_MEAN:
@@ -350,9 +256,11 @@ cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil:
         climb(b, node, b.magic[number], out)
     elif op == OP_AT:
         read_parent(b, node, out)
+    elif op == OP_NORM:
+        norm(b, node, out)
     elif op == OP_CONCAT:
         concat(b, node, out)
-    elif OP_ADD <= op <= OP_TAIL_MEAN:
+    elif OP_ADD <= op <= OP_TAIL_MEAN or op == OP_MUL_DIV or op == OP_FOLD:
         return elementwise(b, node, out)
     else:
         return Status.PROGRAM
@@ -371,15 +279,19 @@ cdef Status run_block(Batch* b) noexcept nogil:
     return Status.OK
 
 
+cdef enum:
+    MAX_HOLDINGS = 32
+
 # ---- face ----------------------------------------------------------------------------------
 
 cdef Py_ssize_t block_end(
-    const Source* sources, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_units, Py_ssize_t n_rows
+    const Source* sources, Py_ssize_t n_sources, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_units,
+    Py_ssize_t n_rows
 ) noexcept nogil:
     """End of a block of at most n_units units and n_rows source rows, but at least one unit."""
     cdef Py_ssize_t unit = first, s, rows = 0
     while unit < last and unit - first < n_units:
-        for s in range(3):
+        for s in range(n_sources):
             rows += sources[s].start[unit + 1] - sources[s].start[unit]
         if rows > n_rows and unit > first:
             break
@@ -429,18 +341,20 @@ def evaluate(
 ):
     """Run a program over units [first, last) of a book; see ``plan.pyi``."""
     cdef Batch b
-    cdef Source feed[3]
+    cdef Source feed[MAX_HOLDINGS]
     cdef const int64_t[::1] column
     cdef Py_ssize_t s, unit, local, end, keys = key_start[key_start.shape[0] - 1]
     cdef Status status = Status.OK
-    for s in range(3):
-        column = sources[3 * s]
+    if not len(sources) == holding.shape[0] <= MAX_HOLDINGS or nodes.shape[1] * sizeof(int64_t) != sizeof(Node):
+        return Status.SHAPE
+    for s in range(holding.shape[0]):
+        column = sources[s][0]
         if column.shape[0] < last + 1:
             return Status.SHAPE
         feed[s].start = &column[0]
-        column = sources[3 * s + 1]
+        column = sources[s][1]
         feed[s].item = &column[0] if column.shape[0] else NULL
-        column = sources[3 * s + 2]
+        column = sources[s][2]
         feed[s].amount = &column[0] if column.shape[0] else NULL
     b.n_nodes, b.n_axes = nodes.shape[0], key_start.shape[0] - 1
     b.n_relations, b.n_holdings = relation.shape[0], holding.shape[0]
@@ -464,7 +378,7 @@ def evaluate(
         memset(b.stamp, 0, keys * sizeof(int64_t))
         unit = first
         while unit < last and status == Status.OK:
-            end = block_end(feed, unit, last, block_units, block_rows)
+            end = block_end(feed, b.n_holdings, unit, last, block_units, block_rows)
             clear(&b)
             for local in range(end - unit):
                 load_unit(&b, feed, unit + local, local)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from crossmargin.margin.plan.program import Part, Program
 from crossmargin.margin.requirement import LEVELS, Component, Requirement, Requirements
 from crossmargin.market import Market
 from crossmargin.portfolio import Book, Portfolio
+from crossmargin.portfolio.feeds import FEEDS
 
 if TYPE_CHECKING:
     from crossmargin.margin.method import Method
@@ -114,6 +115,13 @@ class Prepared:
         check_held(self.layout, portfolio.book)
         return evaluate(self.bound, quantities(self.bound, portfolio))
 
+    def exact(self, portfolio: Portfolio) -> dict[str, tuple[Any, ...]]:
+        """Outputs in integers or fractions, quote currency, for methods whose tables are exact."""
+        tables = self.method.tables(self.instruments, self.market)
+        bound = self.bound.exactly(tables)
+        trace = evaluate(bound, quantities(bound, portfolio, object))
+        return {name: tuple(trace.values[node][0].tolist()) for name, node in self.wanted.items()}
+
     def currency_prices(self, book: Book) -> Floats:
         """Quote currency per unit of each unit's account currency."""
         assets = [book.instruments.assets[i] for i in sorted(set(book.currency.tolist()))]
@@ -131,17 +139,12 @@ def single(portfolio: Portfolio) -> Book:
     return portfolio.book if len(portfolio.book) == 1 else portfolio.alone().book
 
 
-def quantities(bound: Binding, portfolio: Portfolio) -> Quantities:
+def quantities(bound: Binding, portfolio: Portfolio, dtype: type = float) -> Quantities:
     """Items and amounts of each holding, as the slow evaluator reads them."""
-    book, feeds = portfolio.book, {}
-    sources = {
-        "position": (book.positions, "instrument", "lots"),
-        "cost": (book.positions, "instrument", "open_cost"),
-        "balance": (book.balances, "asset", "atoms"),
-    }
+    feeds = {}
     for holding in bound.program.holdings:
-        table, item, amount = sources[holding.source]
-        rows = table.rows(portfolio.unit)
-        keys = bound.items[holding.name][table[item][rows]]
-        feeds[holding.name] = (keys[keys >= 0], table[amount][rows][keys >= 0].astype(np.float64))
+        start, item, amount = FEEDS[holding.source](portfolio.book)
+        rows = slice(int(start[portfolio.unit]), int(start[portfolio.unit + 1]))
+        keys = bound.items[holding.name][item[rows]]
+        feeds[holding.name] = (keys[keys >= 0], amount[rows][keys >= 0].astype(dtype))
     return feeds

@@ -7,12 +7,15 @@ from enum import IntEnum
 
 import numpy as np
 
+from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
 from crossmargin._core import plan
-from crossmargin.errors import PlanError, raise_for_status
-from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.program import ACCOUNT, SOURCES, Node
+from crossmargin.errors import raise_for_status
+from crossmargin.margin.plan.binding import Binding, total_items
+from crossmargin.margin.plan.builder import FOLDS, MODES
+from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
 from crossmargin.portfolio import Book
+from crossmargin.portfolio.feeds import FEEDS, Feed
 
 IDENTITY, TO_ACCOUNT = -1, -2
 
@@ -35,6 +38,7 @@ class Column(IntEnum):
 BLOCK_UNITS, BLOCK_ROWS = 64, 1024
 MAGIC = 1.5 * 2.0**52
 SORTS = {"kth", "tail_mean"}
+VARIANTS = {"mul_div": MODES, "fold": FOLDS}
 
 
 class Arena:
@@ -123,7 +127,7 @@ def lay_out(bound: Binding, quantum: float | None = None) -> Layout:
         magic=magic(bound, quantum),
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
-        holding=table3([(SOURCES.index(h.source), axes[h.axis]) for h in program.holdings], items),
+        holding=table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
     )
@@ -147,6 +151,8 @@ def node_row(
     row[Column.TABLE] = -1
     if node.holding:
         row[Column.HOLDING] = [h.name for h in bound.program.holdings].index(node.holding)
+    if node.op in VARIANTS:
+        row[Column.TABLE] = VARIANTS[node.op].index(node.name)
     if node.op == "slot" and node.name:
         row[Column.TABLE] = append(chunks, bound.tables[node.name])
     if node.free:
@@ -167,7 +173,7 @@ def relation_of(bound: Binding, node: Node) -> int:
     program = bound.program
     if node.op == "slot":
         pair = (bound.item_axis[node.holding], node.key)
-    elif node.op in {"total", "least", "most"}:
+    elif node.op in CLIMBING:
         pair = (program.nodes[node.args[0]].key, node.key)
     elif node.op == "at":
         pair = (node.key, program.nodes[node.args[0]].key)
@@ -189,19 +195,18 @@ def joined(arrays: Sequence[Integers]) -> Integers:
     return np.concatenate([*arrays, np.zeros(1, dtype=np.int64)]).astype(np.int64)
 
 
-def sources_of(book: Book) -> tuple[Integers, ...]:
-    """Positions, costs and balances of a book as the kernel's feeds; no column is copied."""
-    positions, balances = book.positions, book.balances
-    return (
-        positions.start, positions["instrument"], positions["lots"],
-        positions.start, positions["instrument"], positions["open_cost"],
-        balances.start, balances["asset"], balances["atoms"],
-    )  # fmt: skip
+def sources_of(layout: Layout, book: Book) -> tuple[Feed, ...]:
+    """The feed of each holding; position and balance columns are not copied."""
+    made: dict[str, Feed] = {}
+    for holding in layout.bound.program.holdings:
+        if holding.source not in made:
+            made[holding.source] = FEEDS[holding.source](book)
+    return tuple(made[holding.source] for holding in layout.bound.program.holdings)
 
 
 def run(layout: Layout, book: Book, wanted: Sequence[int], *, threads: int = 1) -> Floats:
     """Values of the wanted account nodes for every unit, side by side, shape (n_units, rows)."""
-    sources, n_units = sources_of(book), len(book)
+    sources, n_units = sources_of(layout, book), len(book)
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
     capacity = capacity_of(sources)
@@ -225,7 +230,7 @@ def run_range(
     layout: Layout,
     nodes: Integers,
     scratch: int,
-    sources: tuple[Integers, ...],
+    sources: tuple[Feed, ...],
     wanted: Sequence[int],
     units: tuple[int, int],
     capacity: int,
@@ -244,9 +249,9 @@ def run_range(
     )  # fmt: skip
 
 
-def capacity_of(sources: tuple[Integers, ...]) -> int:
+def capacity_of(sources: tuple[Feed, ...]) -> int:
     """Rows of a block: the usual number, or those of the largest unit."""
-    rows = np.diff(sources[0]) * 2 + np.diff(sources[6])
+    rows = np.sum([np.diff(start) for start, _, _ in sources], axis=0)
     largest = int(rows.max()) if len(rows) else 0
     wanted = min(BLOCK_ROWS, int(rows.sum()))
     return max(wanted, largest, min(BLOCK_UNITS, len(rows)), 1)
@@ -254,15 +259,10 @@ def capacity_of(sources: tuple[Integers, ...]) -> int:
 
 def check_held(layout: Layout, book: Book) -> None:
     """Refuse a book that holds what the method does not know."""
-    for source, table, item, names in (
-        ("position", book.positions, "instrument", [r.id for r in book.instruments]),
-        ("balance", book.balances, "asset", [a.id for a in book.instruments.assets]),
-    ):
-        taken = np.zeros(len(names), dtype=bool)
-        for holding in layout.bound.program.holdings:
-            if holding.source == source:
-                taken |= layout.bound.items[holding.name] >= 0
-        bad = ~taken[table[item]]
+    for source, names in (("position", [r.id for r in book.instruments]), ("balance", [a.id for a in book.instruments.assets])):
+        taken = total_items(layout.bound, source, len(names))
+        _, item, _ = FEEDS[source](book)
+        bad = ~taken[item]
         if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise PlanError(f"{item} must be one that the method can hold, was {names[table[item][row]]!r}")
+            name = names[item[int(np.flatnonzero(bad)[0])]]
+            raise check.refuse(source, f"be one that the method can hold", name)

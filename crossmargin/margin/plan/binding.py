@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
 from crossmargin.errors import PlanError
-from crossmargin.margin.plan.elements import ELEMENTS
+from crossmargin.margin.plan.elements import ELEMENTS, mul_div
 from crossmargin.margin.plan.program import ACCOUNT, ONE, Node, Program
 
 Labels = Mapping[str, tuple[str, ...]]
@@ -49,12 +50,12 @@ class Binding:
     ) -> "Binding":
         """Check names, shapes and figures; ``exact`` keeps integers and fractions as they are."""
         sizes = {ACCOUNT: 1} | {axis: len(keys) for axis, keys in labels.items()}
-        found_rows = {**rows, ONE: ("",)}
+        found_rows = joined_rows(program, {**rows, ONE: ("",)}, labels)
         checked_maps = {pair: map_of(pair, maps, sizes) for pair in program.relations}
         held = {h.name: items_of(h.name, items, sizes[h.axis]) for h in program.holdings}
         shapes = {name: (sizes[key], len(found_rows[axis])) for name, (key, axis) in program.tables.items()}
         read = {name: table(name, tables, shape, exact=exact) for name, shape in shapes.items()}
-        bound = cls(program, labels, joined_rows(program, found_rows), checked_maps, held, read)
+        bound = cls(program, labels, found_rows, checked_maps, held, read)
         return replace(bound, folded=fold(bound))
 
     def size(self, axis: str) -> int:
@@ -69,12 +70,19 @@ class Binding:
         fresh = replace(self, tables=read)
         return replace(fresh, folded=fold(fresh))
 
+    def exactly(self, tables: Mapping[str, Any]) -> "Binding":
+        """Return the same program over integers or fractions."""
+        read = {name: table(name, tables, old.shape, exact=True) for name, old in self.tables.items()}
+        fresh = replace(self, tables=read)
+        return replace(fresh, folded=fold(fresh, exact=True))
+
     def coefficient(self, node: Node) -> NDArray[Any]:
         """Table of a slot, shape (items, rows); counting slots have ones."""
         if node.name:
             return self.tables[node.name]
         axis = next(h.axis for h in self.program.holdings if h.name == node.holding)
-        return np.ones((self.size(axis), 1))
+        exact = any(table.dtype == object for table in self.tables.values())
+        return np.ones((self.size(axis), 1), dtype=object if exact else np.float64)
 
     @cached_property
     def item_axis(self) -> dict[str, str]:
@@ -122,9 +130,13 @@ def table(name: str, tables: Mapping[str, Any], shape: tuple[int, int], *, exact
     return check.frozen(np.ascontiguousarray(array))
 
 
-def joined_rows(program: Program, rows: Labels) -> dict[str, tuple[str, ...]]:
+def joined_rows(program: Program, rows: Labels, labels: Labels) -> dict[str, tuple[str, ...]]:
     """Add the labels of row axes that ``concat`` makes."""
     found = dict(rows)
+    for node in program.nodes:
+        if node.op == "norm":
+            child = program.nodes[node.args[0]].key
+            found[f"{child} pair"] = labels[child]
     for node in program.nodes:
         if node.op == "concat":
             found[node.rows] = tuple(label for a in node.args for label in found[program.nodes[a].rows])
@@ -133,11 +145,15 @@ def joined_rows(program: Program, rows: Labels) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def fold(bound: Binding) -> dict[int, NDArray[Any]]:
+def fold(bound: Binding, *, exact: bool = False) -> dict[int, NDArray[Any]]:
     """Compute every node without a holding once: shape (keys, rows)."""
     values: dict[int, NDArray[Any]] = {}
     for number, node in bound.program:
-        if node.free:
+        if node.op == "const":
+            value = Fraction(node.value) if exact else node.value
+            whole = exact and Fraction(node.value).denominator == 1
+            values[number] = np.array([[int(node.value) if whole else value]], dtype=object if exact else np.float64)
+        elif node.free:
             values[number] = fold_node(bound, node, values)
     return values
 
@@ -145,11 +161,11 @@ def fold(bound: Binding) -> dict[int, NDArray[Any]]:
 def fold_node(bound: Binding, node: Node, values: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
     if node.op == "given":
         return bound.tables[node.name]
-    if node.op == "const":
-        return np.array([[node.value]])
     if node.op == "at":
         parent = bound.program.nodes[node.args[0]].key
         return values[node.args[0]][bound.maps[node.key, parent]] if parent != ACCOUNT else values[node.args[0]]
+    if node.op == "mul_div":
+        return mul_div(node.name, *(values[a] for a in node.args))
     return ELEMENTS[node.op](*(values[a] for a in node.args))
 
 

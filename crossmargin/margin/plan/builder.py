@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Union
 
 from crossmargin.errors import PlanError
-from crossmargin.margin.plan.program import ACCOUNT, ONE, SOURCES, Holding, Node, Part, Program
+from crossmargin.margin.plan.program import ACCOUNT, ONE, Holding, Node, Part, Program
+from crossmargin.portfolio.feeds import FEEDS
 
 Operand = Union["Expression", float, int]
+MODES = ("trunc", "floor", "ceil", "nearest")
+FOLDS = ("mean", "least", "most")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +110,45 @@ class Expression:
         """Mean of the k least rows, k a table of one figure (the last row in part if k is fractional)."""
         return self.builder.reduce("tail_mean", self, self.builder.given(k))
 
+    def mul_div(self, by: Operand, over: Operand, mode: str = "trunc") -> "Expression":
+        """``x * by / over`` in one step, rounded to an integer: floor, ceil, trunc or nearest (half to even).
+
+        For venues that compute in integers: the product is never rounded before the division.
+        """
+        if mode not in MODES:
+            raise PlanError(f"mode must be one of {', '.join(MODES)}, was {mode!r}")
+        return self.builder.combine("mul_div", self, by, over, name=mode)
+
+    def size_rate(self, base: Operand, slope: Operand, cap: Operand = 1) -> "Expression":
+        """``|x| min(base + slope |x|, cap)``: the rate of the whole size grows with the size."""
+        size = abs(self)
+        return size * self.builder.min(size * slope + base, cap)
+
+    def fold(self, rows: str, how: str) -> "Expression":
+        """Fewer rows: rows with one target in the table ``<from> to <rows>`` become their mean, least or most."""
+        if how not in FOLDS:
+            raise PlanError(f"how must be one of {', '.join(FOLDS)}, was {how!r}")
+        source = self.node.rows
+        target = self.builder.given(f"{source} to {rows}", rows=source)
+        numbers = (self.number, target.number)
+        return self.builder.add(Node("fold", numbers, self.node.key, rows, name=how, free=self.node.free))
+
+    def norm(
+        self, correlation: str, to: str = ACCOUNT, *, concord: Operand = 1, diagonal: "Expression | None" = None
+    ) -> "Expression":
+        """``sqrt(max(0, sum_ij rho_ij c_ij x_i x_j))`` over the held children i, j of each parent.
+
+        ``correlation`` is a table (keys, keys); ``c_ij = min(c_i, c_j) / max(c_i, c_j)`` with ``concord``;
+        ``diagonal`` replaces ``x_i^2`` (nested norms: K_b^2).
+        """
+        node = self.node
+        if node.rows != ONE or node.key in {ACCOUNT, to}:
+            raise PlanError(f"norm must read scalars of a key below {to!r}, had key {node.key!r}, rows {node.rows!r}")
+        table = self.builder.given(correlation, key=node.key, rows=f"{node.key} pair")
+        square = self * self if diagonal is None else diagonal
+        numbers = (self.number, table.number, self.builder.expression(concord).number, square.number)
+        return self.builder.add(Node("norm", numbers, to, ONE))
+
     def total(self, to: str = ACCOUNT) -> "Expression":
         """Sum over the held keys to their parent."""
         return self.builder.climb("total", self, to)
@@ -158,8 +200,8 @@ class Builder:
 
     def holding(self, name: str, *, source: str, axis: str) -> Held:
         """Declare a kind of quantity, read from a column of the book."""
-        if source not in SOURCES:
-            raise PlanError(f"source must be one of {', '.join(SOURCES)}, was {source!r}")
+        if source not in FEEDS:
+            raise PlanError(f"source must be one of {', '.join(FEEDS)}, was {source!r}")
         if any(h.name == name for h in self.holdings):
             raise PlanError(f"holding name must be unique, was {name!r}")
         self.holdings.append(Holding(name, source, axis))
@@ -199,7 +241,7 @@ class Builder:
             left, right = right, left
         return self.combine("scale" if right.node.free else "product", left, right)
 
-    def combine(self, op: str, *operands: Operand, rows: str | None = None) -> Expression:
+    def combine(self, op: str, *operands: Operand, rows: str | None = None, name: str = "") -> Expression:
         """Add an elementwise node; keys and rows must agree, tables and constants broadcast."""
         arguments = [self.expression(operand) for operand in operands]
         if op in {"sided", "round", "tiers"} and not all(a.node.free for a in arguments[1:]):
@@ -207,7 +249,7 @@ class Builder:
         key = self.common_key(op, arguments)
         free = all(a.node.free for a in arguments)
         shared = rows or self.common_rows(op, arguments)
-        return self.add(Node(op, tuple(a.number for a in arguments), key, shared, free=free))
+        return self.add(Node(op, tuple(a.number for a in arguments), key, shared, name=name, free=free))
 
     def common_key(self, op: str, arguments: list[Expression]) -> str:
         bound = {a.node.key for a in arguments if not a.node.free}

@@ -48,6 +48,43 @@ def round_to(x: Array, unit: Array) -> Array:
     return np.rint(x / unit) * unit
 
 
+def mul_div(mode: str, x: Array, by: Array, over: Array) -> Array:
+    """``x * by / over`` rounded once to an integer."""
+    if x.dtype == object:
+        return np.frompyfunc(lambda a, b, c: INTEGER[mode](int(a) * int(b), int(c)), 3, 1)(x, by, over)
+    return FLOAT[mode](x * by / over)
+
+
+def trunc_div(a: int, b: int) -> int:
+    return a // b if (a < 0) == (b < 0) else -(-a // b)
+
+
+def nearest_div(a: int, b: int) -> int:
+    return round(Fraction(a, b))
+
+
+INTEGER: dict[str, Callable[[int, int], int]] = {
+    "trunc": trunc_div,
+    "floor": lambda a, b: a // b,
+    "ceil": lambda a, b: -(-a // b),
+    "nearest": nearest_div,
+}
+FLOAT: dict[str, Callable[..., Array]] = {"trunc": np.trunc, "floor": np.floor, "ceil": np.ceil, "nearest": np.rint}
+
+
+def fold(how: str, n_rows: int, x: Array, target: Array) -> Array:
+    """Combine the rows that share a target; a row without any stays 0."""
+    columns = []
+    for row in range(n_rows):
+        part = x[:, target.ravel().astype(int) == row]
+        columns.append({"mean": mean, "least": worst, "most": best}[how](part))
+    return np.concatenate(columns, axis=1) if columns else np.zeros((len(x), 0), dtype=x.dtype)
+
+
+def mean(x: Array) -> Array:
+    return x.sum(axis=1, keepdims=True) / max(x.shape[1], 1)
+
+
 def worst(x: Array) -> Array:
     return x.min(axis=1, keepdims=True) if x.shape[1] else np.zeros((len(x), 1), dtype=x.dtype)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crossmargin._checks import Integers
 from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.elements import ELEMENTS
+from crossmargin.margin.plan.elements import ELEMENTS, fold, mul_div, root
 from crossmargin.margin.plan.program import ACCOUNT, Node
 
 Array = NDArray[Any]
@@ -100,6 +100,10 @@ def node_value(trace: Trace, node: Node) -> Array:
         return SPECIAL[node.op](trace, node)
     values = [trace.operand(a, node.key) for a in node.args]
     shape = (len(trace.keys[node.key]), 1)
+    if node.op == "mul_div":
+        return mul_div(node.name, *values)
+    if node.op == "fold":
+        return fold(node.name, trace.bound.n_rows(node), *values)
     if node.op == "concat":
         values = [np.broadcast_to(v, (shape[0], v.shape[1])) for v in values]
     return ELEMENTS[node.op](*values)
@@ -128,6 +132,25 @@ def extreme(trace: Trace, node: Node) -> Array:
     return np.where(start != start, 0, start)  # noqa: PLR0124  NaN marks a parent without children
 
 
+def norm(trace: Trace, node: Node) -> Array:
+    """Correlated norm of the children of each parent; see ``Expression.norm``."""
+    child = trace.bound.program.nodes[node.args[0]].key
+    x, rho, concord, diagonal = (trace.operand(a, child) for a in node.args)
+    up, keys = trace.parents(child, node.key), trace.keys[child]
+    rho = trace.bound.folded[node.args[1]][np.ix_(keys, keys)] * concordance(np.broadcast_to(concord, x.shape))
+    rho = np.where((up[:, None] == up) & ~np.eye(len(keys), dtype=bool), rho, 0)
+    products = (rho @ x) * x + diagonal
+    out = np.zeros((len(trace.keys[node.key]), 1), dtype=x.dtype)
+    np.add.at(out, up, products)
+    return root(out)
+
+
+def concordance(c: Array) -> Array:
+    """``min(c_i, c_j) / max(c_i, c_j)``, 1 where both are 0."""
+    least, most = np.minimum(c, c.T), np.maximum(c, c.T)
+    return np.where(most == 0, 1, least / np.where(most == 0, 1, most))
+
+
 def gather(trace: Trace, values: Array, child: str, parent: str, step: np.ufunc) -> Array:
     out = np.zeros((len(trace.keys[parent]), values.shape[1]), dtype=values.dtype)
     step.at(out, trace.parents(child, parent), values)
@@ -143,6 +166,7 @@ SPECIAL = {
     "slot": slot,
     "each": lambda trace, node: trace.quantity[node.holding],
     "total": total,
+    "norm": norm,
     "least": extreme,
     "most": extreme,
     "at": read_parent,

@@ -66,6 +66,9 @@ class Walk:
     def value(self, node: Node, position: int) -> Array:
         return self.trace.operand(node.args[position], node.key)
 
+    def value_at(self, node: Node, position: int, key: str) -> Array:
+        return self.trace.operand(node.args[position], key)
+
     def give(self, node: Node, position: int, gradient: Array) -> None:
         """Pass a gradient to an argument, summing where it was broadcast; a table keeps it as a floor."""
         number = node.args[position]
@@ -168,6 +171,49 @@ def rounding(walk: Walk, node: Node, gradient: Array) -> None:
         walk.found.stops["rounding"] += residual
 
 
+def mul_div(walk: Walk, node: Node, gradient: Array) -> None:
+    """Pass to the first argument; rounding is a line of its own. Of two held values it stops."""
+    x, by, over = (walk.value(node, i) for i in range(3))
+    if not all(walk.bound.program.nodes[a].free for a in node.args[1:]):
+        walk.stop(node, gradient * walk.own(node))
+        return
+    walk.give(node, 0, gradient * by / over)
+    residual = (gradient * (walk.own(node) - x * by / over)).sum()
+    if residual != 0:
+        walk.found.stops["rounding"] += residual
+
+
+def fold(walk: Walk, node: Node, gradient: Array) -> None:
+    """A mean shares among its rows; least and most go to the first row that attains it."""
+    x, target = walk.value(node, 0), walk.value(node, 1).ravel().astype(int)
+    weights = np.zeros(x.shape)
+    for row in range(gradient.shape[1]):
+        columns = np.flatnonzero(target == row)
+        if node.name == "mean":
+            weights[:, columns] = gradient[:, [row]] / len(columns)
+        elif len(columns):
+            part = x[:, columns]
+            at = part.argmin(axis=1) if node.name == "least" else part.argmax(axis=1)
+            weights[np.arange(len(x)), columns[at]] = gradient[:, row]
+    walk.give(node, 0, weights)
+
+
+def norm(walk: Walk, node: Node, gradient: Array) -> None:
+    """Euler: the share of x_i is x_i (R x)_i / K; with ``diagonal`` or ``concord`` it stops."""
+    nodes = walk.bound.program.nodes
+    child = nodes[node.args[0]].key
+    square, plain = nodes[node.args[3]], nodes[node.args[2]].op == "const"
+    if square.op != "product" or square.args != (node.args[0], node.args[0]) or not plain:
+        walk.stop(node, gradient * walk.own(node))
+        return
+    keys, up = walk.trace.keys[child], walk.trace.parents(child, node.key)
+    rho = walk.bound.folded[node.args[1]][np.ix_(keys, keys)]
+    rho = np.where((up[:, None] == up) & ~np.eye(len(keys), dtype=bool), rho, np.eye(len(keys)))
+    size = walk.own(node)[up]
+    slope = np.where(size == 0, 0, (rho @ walk.value_at(node, 0, child)) / np.where(size == 0, 1, size))
+    walk.give(node, 0, gradient[up] * slope)
+
+
 def extreme_row(walk: Walk, node: Node, gradient: Array) -> None:
     x = walk.value(node, 0)
     if x.shape[1]:
@@ -234,4 +280,7 @@ RULES: dict[str, Callable[[Walk, Node, Array], None]] = {
     "least": climb,
     "most": climb,
     "at": at,
+    "mul_div": mul_div,
+    "fold": fold,
+    "norm": norm,
 }

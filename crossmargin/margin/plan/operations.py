@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of the table."""
+    """One row of the table. ``mul_div`` passes to its first argument if the others are tables, else stops."""
 
     name: str
     code: int
@@ -62,6 +62,9 @@ TABLE = (
     row("least", 26, 1, "key->parent", True, "+", "C", "as min", "pass", "children x rows"),
     row("most", 27, 1, "key->parent", True, "+", "V", "as max", "pass", "children x rows"),
     row("at", 28, 1, "parent->key", True, "+", "L", "as argument", "pass", "every held child"),
+    row("mul_div", 29, 3, "same", False, "n", "n", "bound by corners +- one unit", "pass", "1"),
+    row("fold", 30, 2, "rows->rows", True, "+", "as how", "row-wise", "pass", "rows"),
+    row("norm", 31, 4, "key->parent", True, "n", "V", "|x| + sum |d|", "pass", "children squared"),
 )  # fmt: skip
 
 OPERATIONS = {operation.name: operation for operation in TABLE}

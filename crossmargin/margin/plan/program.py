@@ -9,7 +9,7 @@ from crossmargin.margin.plan.operations import OPERATIONS, Operation
 
 ACCOUNT = "account"  # the key of a node that has one value an account
 ONE = "one"  # the row axis of a scalar
-SOURCES = ("position", "cost", "balance")  # columns of the book that holdings read
+CLIMBING = {"total", "least", "most", "norm"}  # from a key to its parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Holding:
     """A kind of quantity: ``source`` is a column of the book, ``axis`` the key of its items."""
 
     name: str
-    source: str  # position | cost | balance
+    source: str  # a feed of the book, see crossmargin.portfolio.feeds
     axis: str
 
 
@@ -74,7 +74,7 @@ class Program:
         for node in self.nodes:
             if node.op == "slot" and node.key != items[node.holding]:
                 found[items[node.holding], node.key] = None
-            elif node.op in {"total", "least", "most"}:
+            elif node.op in CLIMBING:
                 found[self.nodes[node.args[0]].key, node.key] = None
             elif node.op == "at":
                 found[node.key, self.nodes[node.args[0]].key] = None

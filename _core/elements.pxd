@@ -1,0 +1,170 @@
+# Operation codes of plans, and what each computes on the rows of one key: shared by both evaluators.
+from libc.math cimport ceil, fabs, floor, rint, sqrt, trunc
+from libc.stdint cimport int64_t
+from crossmargin._core.rows cimport ascending_select
+
+cdef enum:
+    OP_SLOT = 2
+    OP_EACH = 3
+    OP_ADD = 4
+    OP_SUB = 5
+    OP_SCALE = 6
+    OP_PRODUCT = 7
+    OP_QUOTIENT = 8
+    OP_NEG = 9
+    OP_ABS = 10
+    OP_POSITIVE = 11
+    OP_SHORT = 12
+    OP_MIN = 13
+    OP_MAX = 14
+    OP_SIDED = 15
+    OP_PICK = 16
+    OP_ROOT = 17
+    OP_TIERS = 18
+    OP_ROUND = 19
+    OP_WORST = 20
+    OP_BEST = 21
+    OP_KTH = 22
+    OP_TAIL_MEAN = 23
+    OP_CONCAT = 24
+    OP_TOTAL = 25
+    OP_LEAST = 26
+    OP_MOST = 27
+    OP_AT = 28
+    OP_MUL_DIV = 29
+    OP_FOLD = 30
+    OP_NORM = 31
+
+cdef inline double rounded(double x, double magic) noexcept nogil:
+    """Nearest multiple of the quantum; exact while sums stay below 2^53 quanta."""
+    return (x + magic) - magic if magic != 0.0 else x
+
+
+cdef inline void unary(int64_t op, const double* x, Py_ssize_t R, double* out) noexcept nogil:
+    cdef Py_ssize_t r
+    if op == OP_NEG:
+        for r in range(R):
+            out[r] = -x[r]
+    elif op == OP_ABS:
+        for r in range(R):
+            out[r] = fabs(x[r])
+    elif op == OP_POSITIVE:
+        for r in range(R):
+            out[r] = x[r] if x[r] > 0.0 else 0.0
+    elif op == OP_SHORT:
+        for r in range(R):
+            out[r] = -x[r] if x[r] < 0.0 else 0.0
+    else:
+        for r in range(R):
+            out[r] = sqrt(x[r]) if x[r] > 0.0 else 0.0
+
+
+cdef inline void binary(
+    int64_t op, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, Py_ssize_t R, double* out
+) noexcept nogil:
+    cdef Py_ssize_t r
+    if op == OP_ADD:
+        for r in range(R):
+            out[r] = x[r * sx] + y[r * sy]
+    elif op == OP_SUB:
+        for r in range(R):
+            out[r] = x[r * sx] - y[r * sy]
+    elif op == OP_SCALE or op == OP_PRODUCT:
+        for r in range(R):
+            out[r] = x[r * sx] * y[r * sy]
+    elif op == OP_MIN:
+        for r in range(R):
+            out[r] = y[r * sy] if y[r * sy] < x[r * sx] else x[r * sx]
+    elif op == OP_MAX:
+        for r in range(R):
+            out[r] = y[r * sy] if y[r * sy] > x[r * sx] else x[r * sx]
+    elif op == OP_QUOTIENT:
+        for r in range(R):
+            out[r] = 0.0 if x[r * sx] == 0.0 and y[r * sy] == 0.0 else x[r * sx] / y[r * sy]
+    else:
+        for r in range(R):
+            out[r] = rint(x[r * sx] / y[r * sy]) * y[r * sy]
+
+
+cdef inline void sided(
+    const double* x, Py_ssize_t sx, const double* below, Py_ssize_t sb, const double* above, Py_ssize_t sa,
+    Py_ssize_t R, double* out
+) noexcept nogil:
+    cdef Py_ssize_t r
+    for r in range(R):
+        out[r] = x[r * sx] * (below[r * sb] if x[r * sx] < 0.0 else above[r * sa])
+
+
+cdef inline void pick(
+    const double* x, Py_ssize_t sx, const double* neg, Py_ssize_t sn, const double* zero, Py_ssize_t sz,
+    const double* pos, Py_ssize_t sp, Py_ssize_t R, double* out
+) noexcept nogil:
+    cdef Py_ssize_t r
+    cdef double v
+    for r in range(R):
+        v = x[r * sx]
+        out[r] = neg[r * sn] if v < 0.0 else (pos[r * sp] if v > 0.0 else zero[r * sz])
+
+
+cdef inline void mul_div(
+    int64_t mode, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, const double* z, Py_ssize_t sz,
+    Py_ssize_t R, double* out
+) noexcept nogil:
+    """``x y / z`` rounded to an integer: 0 trunc, 1 floor, 2 ceil, 3 nearest (half to even)."""
+    cdef Py_ssize_t r
+    cdef double v
+    for r in range(R):
+        v = x[r * sx] * y[r * sy] / z[r * sz]
+        out[r] = trunc(v) if mode == 0 else (floor(v) if mode == 1 else (ceil(v) if mode == 2 else rint(v)))
+
+
+cdef inline void fold(
+    int64_t how, const double* x, const double* target, Py_ssize_t n, Py_ssize_t R, double* out
+) noexcept nogil:
+    """Mean (0), least (1) or most (2) of the rows that share a target; none: 0."""
+    cdef Py_ssize_t r, row, seen
+    for row in range(R):
+        seen = 0
+        out[row] = 0.0
+        for r in range(n):
+            if <Py_ssize_t>target[r] != row:
+                continue
+            if how == 0:
+                out[row] += x[r]
+            elif seen == 0 or (x[r] < out[row] if how == 1 else x[r] > out[row]):
+                out[row] = x[r]
+            seen += 1
+        if how == 0 and seen > 1:
+            out[row] /= seen
+
+
+cdef inline double tiers(double x, const double* edges, const double* rates, Py_ssize_t n) noexcept nogil:
+    cdef double size = fabs(x), charge = 0.0, before = 0.0
+    cdef Py_ssize_t j
+    for j in range(n):
+        charge += (rates[j] - before) * (size - edges[j] if size > edges[j] else 0.0)
+        before = rates[j]
+    return charge
+
+
+cdef inline double extreme(int64_t op, const double* x, Py_ssize_t R) noexcept nogil:
+    cdef double found = x[0] if R > 0 else 0.0
+    cdef Py_ssize_t r
+    for r in range(1, R):
+        if (x[r] < found) if op == OP_WORST else (x[r] > found):
+            found = x[r]
+    return found
+
+
+cdef inline double order_statistic(int64_t op, const double* x, Py_ssize_t R, double k, double* work) noexcept nogil:
+    """The k-th least row, or the mean of the k least; ``work`` holds 2 R doubles."""
+    cdef Py_ssize_t whole = <Py_ssize_t>k, r
+    cdef double mean = 0.0
+    for r in range(R):
+        work[r] = x[r]
+    ascending_select(work, R, work + R)
+    if op == OP_KTH:
+        return work[whole - 1]
+    for r in range(R):
+        mean += work[r] * ((1.0 if r + 1 <= k else (k - r if k > r else 0.0)) / k)
+    return mean
