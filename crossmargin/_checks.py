@@ -3,6 +3,7 @@
 Wording: ``<name> must <rule>, was <value>`` and where, ``at row 17``.
 """
 
+import sys
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ def refuse(name: str, rule: str, value: object, place: str = "") -> InvalidInput
 
 def shown(value: object) -> str:
     """Print a value on one short line."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    try:
+        text = repr(value) if isinstance(value, str) else " ".join(str(value).split())
+    except ValueError:  # more digits than the interpreter prints
+        text = "an integer of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -53,7 +57,10 @@ def require_all(name: str, rule: str, values: NDArray[Any], valid: NDArray[np.bo
 
 def floats(name: str, values: ArrayLike, *, ndim: int = 1, size: int | None = None) -> Floats:
     """Finite float64 values, C-contiguous and read-only, of the wanted dimension and length."""
-    array = as_array(name, values, np.float64, "hold numbers")
+    raw = as_array(name, values, None, "hold numbers")
+    if raw.dtype.kind not in "fiuO":
+        raise refuse(name, "hold numbers", values)
+    array = as_array(name, raw, np.float64, "hold numbers")
     shape_check(name, array, ndim, size)
     require_all(name, "be finite", array, np.isfinite(array))
     return frozen(array)
@@ -70,19 +77,38 @@ def as_array(name: str, values: ArrayLike, dtype: Any, rule: str) -> NDArray[Any
 
 def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> None:
     if array.ndim != ndim:
-        raise refuse(name, f"have {ndim} dimension(s)", f"shape {array.shape}")
+        raise refuse(name, f"have {ndim} dimension(s)", array.ndim)
     if size is not None and len(array) != size:
         raise refuse(name, f"have length {size}", len(array))
 
 
 def integers(name: str, values: ArrayLike, *, size: int | None = None) -> Integers:
-    """int64 values; a fractional or too large number is refused, not truncated."""
-    raw = np.asarray(values)
-    if raw.size and raw.dtype.kind not in "iu":
-        require_all(name, "be integers", raw, np.array([isinstance(v, int) for v in raw.ravel().tolist()]))
-    array = as_array(name, values, np.int64, "be 64-bit integers")
+    """int64 values; a fractional or too large number is refused, not truncated or wrapped."""
+    raw = as_array(name, values, None, "be 64-bit integers")
+    if raw.size and raw.dtype.kind != "i":
+        whole = np.array([is_int64(value) for value in raw.ravel().tolist()])
+        require_all(name, "be 64-bit integers", raw, whole.reshape(raw.shape))
+    array = as_array(name, raw, np.int64, "be 64-bit integers")
     shape_check(name, array, 1, size)
     return frozen(array)
+
+
+def is_int64(value: object) -> bool:
+    return is_integer(value) and -(2**63) <= value < 2**63  # type: ignore[operator]
+
+
+def is_integer(value: object) -> bool:
+    """A truth value is none, though Python counts it among them."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def integer(name: str, value: int, place: str = "", *, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+    """One integer within [low, high]."""
+    if not is_integer(value):
+        raise refuse(name, "be an integer", value, place)
+    if not low <= value <= high:
+        raise refuse(name, f"lie in [{low}, {high}]", value, place)
+    return int(value)
 
 
 def positive(name: str, value: float, place: str = "") -> float:
@@ -103,9 +129,9 @@ def number(
     strict: bool = False,
 ) -> float:
     """One finite number within [low, high]; ``strict`` excludes the lower end."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+    if not (is_integer(value) or isinstance(value, (float, np.floating))):
         raise refuse(name, "be a number", value, place)
-    if not np.isfinite(value):
+    if not abs(value) <= sys.float_info.max:  # NaN too; integers may be beyond any float
         raise refuse(name, "be finite", value, place)
     if value < low or value > high or (strict and value == low):
         raise refuse(name, interval_rule(low, high, strict=strict), value, place)
@@ -143,7 +169,7 @@ def known(name: str, value: Hashable, table: Any, of: str, place: str = "") -> A
     """Look up ``value`` in ``table``; the error names what it should have been."""
     try:
         return table[value]
-    except KeyError:
+    except (KeyError, TypeError):  # absent, or nothing that could be a key
         where = f" {place}" if place else ""
         raise UnknownReferenceError(f"{name} must name a known {of}, was {shown(value)}{where}") from None
 

@@ -6,6 +6,7 @@ settlement asset. Value of a position: ``lots * ticks * value_num / value_den`` 
 ``-lots * value_num / (ticks * value_den)``), an exact integer ratio.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,9 @@ from crossmargin._checks import Floats, Integers
 YEAR_NS = 365 * 86_400 * 10**9
 MAX_DECIMALS = 9
 NEVER = np.iinfo(np.int64).max
+DECIMAL = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?")
+FINER = re.compile(r"(?<=[.,][0-9]{6})[0-9]+")  # digits of a second beyond microseconds
+LEAST, MOST = Fraction(1, 10**30), Fraction(10**30)  # of sizes, ticks and lots
 
 
 class Kind(StrEnum):
@@ -49,26 +53,40 @@ class Right(StrEnum):
 
 
 def exact(name: str, value: object, place: str = "") -> Fraction:
-    """Read a decimal string, integer or float as the exact fraction of its shortest decimal form."""
-    try:
-        return Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise check.refuse(name, "be a decimal number", value, place) from None
+    """Read a fraction, integer, decimal string or float (its shortest decimal form) exactly."""
+    if isinstance(value, Fraction) or check.is_integer(value):
+        return Fraction(value)  # type: ignore[arg-type]
+    text = str(value)
+    if not DECIMAL.fullmatch(text):
+        raise check.refuse(name, "be a decimal number", value, place)
+    return Fraction(text)
 
 
 def time_ns(name: str, moment: str | datetime | int, place: str = "") -> int:
     """Nanoseconds since 1970 UTC of an ISO text with zone, an aware datetime, or nanoseconds."""
-    if isinstance(moment, int) and not isinstance(moment, bool):
-        return moment
+    if check.is_integer(moment):
+        return check.integer(name, moment, place)  # type: ignore[arg-type]
+    finer = 0
     if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError:
-            raise check.refuse(name, "be an ISO 8601 time", moment, place) from None
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        moment, finer = parsed(name, moment, place)
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise check.refuse(name, "carry a time zone", moment, place)
-    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    nanoseconds = (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000 + finer
+    return check.integer(name, nanoseconds, place)
+
+
+def parsed(name: str, moment: str, place: str) -> tuple[datetime, int]:
+    """Read an ISO text: the time to the microsecond, and the nanoseconds beyond it."""
+    finer = FINER.search(moment)
+    digits = finer[0] if finer else ""
+    try:
+        found = datetime.fromisoformat(FINER.sub("", moment, count=1))
+    except ValueError:
+        raise check.refuse(name, "be an ISO 8601 time", moment, place) from None
+    if len(digits) > 3:
+        raise check.refuse(name, "be given to the nanosecond at most", moment, place)
+    return found, int(digits.ljust(3, "0")) if digits else 0
 
 
 def time_text(nanoseconds: int) -> str:
@@ -86,7 +104,10 @@ class Asset:
 
     def __post_init__(self) -> None:
         check.text("asset id", self.id)
-        check.number("decimals", self.decimals, f"of asset {self.id!r}", low=0, high=MAX_DECIMALS)
+        where = f"of asset {self.id!r}"
+        check.integer("decimals", self.decimals, where, low=0, high=MAX_DECIMALS)
+        if self.underlying is not None:
+            check.text("underlying", self.underlying, where)
 
     def atoms(self, amount: str | int | Fraction, name: str = "amount", place: str = "") -> int:
         """Turn a decimal amount into integer atoms; a finer amount is refused, never rounded."""
@@ -122,12 +143,22 @@ class Instrument:
         where = f"of instrument {self.id!r}"
         check.text("instrument id", self.id)
         check.text("underlying", self.underlying, where)
+        check.text("settlement", self.settlement, where)
+        for name, kind in (("kind", Kind), ("payoff", Payoff), ("right", Right)):
+            if name != "right" or self.right is not None:
+                value = check.one_of(name, getattr(self, name), tuple(kind), where)
+                object.__setattr__(self, name, kind(value))
+        self._check_sizes(where)
+        self._check_terms(where)
+
+    def _check_sizes(self, where: str) -> None:
         for name in ("contract_size", "tick", "lot"):
             value = exact(name, getattr(self, name), where)
-            if value <= 0:
-                raise check.refuse(name, "be > 0", value, where)
+            if not LEAST <= value <= MOST:
+                raise check.refuse(name, "lie in [1e-30, 1e30]", value, where)
             object.__setattr__(self, name, value)
-        self._check_terms(where)
+        if 10**60 % self.tick.denominator:
+            raise check.refuse("tick", "be a decimal", self.tick, where)
 
     def _check_terms(self, where: str) -> None:
         option, dated = self.kind is Kind.OPTION, self.kind in {Kind.OPTION, Kind.FUTURE}
@@ -136,7 +167,10 @@ class Instrument:
                 rule = f"be {'given' if wanted else 'absent'} for kind {self.kind}"
                 raise check.refuse(name, rule, getattr(self, name), where)
         if option:
-            check.number("strike", self.strike, where, low=0.0)  # type: ignore[arg-type]
+            strike = check.number("strike", self.strike, where, low=0.0)  # type: ignore[arg-type]
+            object.__setattr__(self, "strike", strike)
+        if dated:
+            check.integer("expiry", self.expiry, where)  # type: ignore[arg-type]
 
     def value_ratio(self, decimals: int) -> Fraction:
         """Atoms of the settlement asset per lot and tick (inverse: lot over tick)."""

@@ -1,5 +1,6 @@
 """One file: instruments, market, book and the parameters of methods, as of one moment."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -45,22 +46,44 @@ def load(path: str | Path) -> Snapshot:
     """Read a snapshot file; every refusal names the file and the field."""
     file = Path(path)
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise check.refuse("file", f"be at most {MAX_BYTES} bytes", file.stat().st_size)
-        return loads(file.read_bytes())
+        return loads(read(file))
     except OSError as error:
-        raise InvalidInputError(f"file must be readable, was {str(path)!r}: {error.strerror}") from error
+        raise check.refuse("file", "be readable", str(path), f"({error.strerror})") from error
     except InvalidInputError as error:
         raise type(error)(f"{file.name}: {error}") from error
+
+
+def read(file: Path) -> bytes:
+    """All bytes of a file of bearable size; a device may have no end."""
+    if "\0" in str(file):
+        raise check.refuse("file", "be a path", str(file))
+    data = bytearray()
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            data += chunk
+            if len(data) > MAX_BYTES:
+                raise check.refuse("file", f"hold at most {MAX_BYTES} bytes", "more")
+    return bytes(data)
 
 
 def loads(data: bytes) -> Snapshot:
     """Decode and check the JSON text of a snapshot."""
     try:
         record = msgspec.json.decode(data, type=SnapshotRecord)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        json.loads(data.decode(), object_pairs_hook=once, **UNREAD)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise InvalidInputError(f"snapshot must follow the format: {error}") from error
     return snapshot_of(record)
+
+
+UNREAD: dict[str, Any] = {"parse_int": len, "parse_float": len, "parse_constant": len}
+
+
+def once(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a repeated name, of which JSON readers silently keep one; keep nothing of the rest."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise check.refuse("name", "be unique in its object", next(n for n in names if names.count(n) > 1))
 
 
 def snapshot_of(record: SnapshotRecord) -> Snapshot:
@@ -70,7 +93,7 @@ def snapshot_of(record: SnapshotRecord) -> Snapshot:
     check.known("quote", record.quote, instruments.asset_index, "asset")
     observations = [observation_of(r, as_of) for r in record.observations]
     market = Market.of(observations, as_of=as_of, quote=record.quote)
-    methods = {name: bytes(raw) for name, raw in record.methods.items()}
+    methods = {check.text("method name", name): bytes(raw) for name, raw in record.methods.items()}
     return Snapshot(record.title, as_of, instruments, market, book_of(record.accounts, instruments), methods)
 
 

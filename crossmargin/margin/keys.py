@@ -1,6 +1,6 @@
 """The key tree of a list of instruments: instrument to strike to expiry to underlying to group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,13 @@ class Keys:
         self.labels[parent] = labels
         index = {label: number for number, label in enumerate(labels)}
         self.maps[child, parent] = np.array([index[name] for name in of_child], dtype=np.int64)
+
+    def pick(self, axis: str, names: Sequence[str], rows: Sequence[int]) -> None:
+        """Add an axis of some items of a source; the others are not held under it (-1)."""
+        self.labels[axis] = tuple(names[row] for row in rows)
+        items = np.full(len(names), -1, dtype=np.int64)
+        items[list(rows)] = np.arange(len(rows))
+        self.items[axis] = items
 
     def add_groups(self, instruments: Instruments, groups: Mapping[str, list[str]]) -> None:
         """Add the axis group over underlyings and over the assets that they move."""

@@ -14,7 +14,7 @@ from crossmargin.margin.plan.batch import Layout, check_held, lay_out, run
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
 from crossmargin.margin.plan.program import Part, Program
-from crossmargin.margin.requirement import LEVELS, Component, Requirement, Requirements
+from crossmargin.margin.requirement import Component, Requirement, Requirements
 from crossmargin.market import Market
 from crossmargin.portfolio import Book, Portfolio
 from crossmargin.portfolio.feeds import FEEDS
@@ -84,7 +84,7 @@ class Prepared:
         book = single(portfolio)
         found = self.values(book, tuple(self.wanted))
         price = float(self.currency_prices(book)[0])
-        rows = {name: level_columns(value)[0] / price for name, value in found.items() if name != "worst"}
+        rows = {name: level_columns(value)[0] / price for name, value in found.items()}
         return Requirement(
             method=self.method.method_name,
             parameters=self.method.parameters_name,
@@ -108,7 +108,7 @@ class Prepared:
     def explain(self, portfolio: Portfolio, level: str = "initial") -> Explanation:
         """Why the requirement is what it is, by component, instrument and scenario."""
         price = float(self.currency_prices(single(portfolio))[0])
-        return explain(self.trace(portfolio), level, LEVELS, 1.0 / price)
+        return explain(self.trace(portfolio), level, self.bound.rows["level"], 1.0 / price)
 
     def trace(self, portfolio: Portfolio) -> Trace:
         """Every node's value for one account, by the slow evaluator."""
@@ -130,7 +130,7 @@ class Prepared:
 
 
 def level_columns(values: Floats) -> Floats:
-    """A value without a level row is the same at every level."""
+    """A value without a level row is the same at every level; initial and maintenance come first."""
     return np.broadcast_to(values, (len(values), 2)) if values.shape[1] == 1 else values
 
 

@@ -27,17 +27,11 @@ class Market:
 
         Two observations of one subject and field with one publication time are refused.
         """
-        seen: dict[Key, Observation] = {}
-        for row, new in enumerate(observations):
-            if new.published > as_of:
-                continue
-            old = seen.get((new.subject, new.field))
-            if old is not None and old.published == new.published:
-                what = f"{new.subject} {new.field}"
-                raise check.refuse("observation", "be unique per subject, field and time", what, f"at row {row}")
-            if old is None or new.published > old.published:
-                seen[new.subject, new.field] = new
-        return cls(as_of, check.text("quote", quote), seen)
+        check.integer("as_of", as_of)
+        given = list(observations)
+        check.unique("observation (subject, field, time)", ((o.subject, o.field, o.published) for o in given))
+        past = sorted((o for o in given if o.published <= as_of), key=lambda o: (o.subject, o.field, o.published))
+        return cls(as_of, check.text("quote", quote), {(o.subject, o.field): o for o in past})
 
     def value(self, field: str, subject: str) -> float:
         """One figure; absent raises ``MissingPriceError``: there is no silent zero."""
@@ -66,9 +60,11 @@ class Market:
         """Value of one unit of an asset in quote currency; the quote currency itself is 1."""
         if asset == self.quote:
             return 1.0
-        if underlying is not None and not self.has("index", asset):
-            return self.value("index", underlying)
-        return self.value("index", asset)
+        subject = asset if underlying is None or self.has("index", asset) else underlying
+        found = self.value("index", subject)
+        if found < 0:
+            raise check.refuse("index", "be >= 0 for an asset", found, f"of {subject!r}")
+        return found
 
     def replacing(self, values: Mapping[Key, float]) -> "Market":
         """Return the same market with some figures replaced; each must have been there."""

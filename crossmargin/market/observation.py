@@ -45,3 +45,4 @@ class Observation:
         low = 0.0 if self.field in POSITIVE else float("-inf")
         object.__setattr__(self, "value", check.number("value", self.value, where, low=low))
         check.fraction("confidence", self.confidence, where)
+        check.integer("published", self.published, where)

@@ -109,6 +109,8 @@ def check_columns(raw: dict[str, dict[str, Integers]], n_accounts: int, instrume
                 tables.within(f"{name}.{column}", columns[column], size, f"{column}s")
         if "lots" in columns:
             tables.at_most(f"{name}.lots", columns["lots"], tables.MAX_LOTS)
+        check.require_all(f"{name}.pocket", "be >= 0", columns["pocket"], columns["pocket"] >= 0)
+    tables.sort(raw["orders"], raw["orders"]["account"], n_accounts, ("id",), "orders")  # ids: one an account
     for column, rule, good in (
         ("side", "be +1 (buy) or -1 (sell)", np.abs(raw["orders"]["side"]) == 1),
         ("lots", "be > 0", raw["orders"]["lots"] > 0),
@@ -120,6 +122,9 @@ def pocket_uses(pockets: Columns | None, rank: Integers) -> dict[tuple[int, int]
     """Which pocket's balances a pocket uses, where it is not its own."""
     columns = tables.read("pockets", pockets or {}, {"account": None, "pocket": None, "uses": None})
     tables.within("pockets.account", columns["account"], len(rank), "accounts")
+    own_or_cross = (columns["uses"] == columns["pocket"]) | (columns["uses"] == 0)
+    check.require_all("pockets.uses", "be the pocket itself or 0", columns["uses"], own_or_cross)
+    tables.sort(columns, columns["account"], len(rank), ("pocket",), "pockets")
     rows = zip(rank[columns["account"]].tolist(), columns["pocket"].tolist(), columns["uses"].tolist(), strict=True)
     return {(account, pocket): uses for account, pocket, uses in rows}
 

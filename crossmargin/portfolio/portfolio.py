@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Payoff, exact
 from crossmargin.portfolio.book import Account, Book
+from crossmargin.portfolio.tables import MAX_LOTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,9 @@ class Order:
     limit: str
 
     def __post_init__(self) -> None:
+        check.integer("order id", self.id)
         check.one_of("side", self.side, ("buy", "sell"), f"of order {self.id}")
-        check.number("lots", self.lots, f"of order {self.id}", low=1)
+        check.integer("lots", self.lots, f"of order {self.id}", low=1, high=MAX_LOTS)
 
     @property
     def signed_lots(self) -> int:
@@ -55,6 +57,8 @@ class Portfolio:
         orders: Iterable[Order] = (),
     ) -> "Portfolio":
         """Build a book of one account: lots by instrument id, decimal amounts by asset id."""
+        if not instruments.assets:
+            raise check.refuse("assets", "hold at least one", "none")
         owner = account or Account(id="account", currency=instruments.assets[0].id)
         book = Book.of(
             instruments,
@@ -178,7 +182,8 @@ def order_of(instruments: Instruments, number: int, item: int, side: int, lots: 
 
 def decimal_text(value: Fraction) -> str:
     """Exact decimal form; ticks are decimals, so it ends."""
-    return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+    with localcontext(prec=500):
+        return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
 
 
 def ticks_of(instrument: Instrument, price: str | Fraction) -> int:
@@ -186,7 +191,7 @@ def ticks_of(instrument: Instrument, price: str | Fraction) -> int:
     ticks = exact("limit", price, f"of {instrument.id}") / instrument.tick
     if ticks.denominator != 1:
         raise check.refuse("limit", f"be a multiple of the tick {instrument.tick}", price, f"of {instrument.id}")
-    return int(ticks)
+    return check.integer("limit in ticks", int(ticks), f"of {instrument.id}")
 
 
 def fill_cost(instrument: Instrument, decimals: int, lots: int, ticks: int) -> int:

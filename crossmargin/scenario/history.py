@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from crossmargin import _checks as check
@@ -25,13 +26,12 @@ def historical(
     rows = check.floats("returns", returns, ndim=2)
     if rows.shape[1] != len(underlyings):
         raise check.refuse("returns", f"have {len(underlyings)} columns", rows.shape[1])
-    if not 1 <= horizon <= len(rows):
-        raise check.refuse("horizon", f"lie in [1, {len(rows)}]", horizon)
+    check.integer("horizon", horizon, low=1, high=len(rows))
     if not log:
         check.require_all("returns", "be > -1", rows, rows > -1.0)
     logs = rows if log else np.log1p(rows)
-    sums = np.cumsum(np.vstack([np.zeros(logs.shape[1]), logs]), axis=0)
-    moves = np.expm1(sums[horizon:] - sums[:-horizon])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
+        moves = np.expm1(sliding_window_view(logs, horizon, axis=0).sum(axis=-1))
     names = labels[horizon - 1 :] if labels is not None else [f"day {day}" for day in range(len(moves))]
     return ScenarioSet.of(name, move=moves, underlyings=underlyings, labels=names)
 
@@ -48,6 +48,8 @@ def stress(
     if not underlyings:
         raise check.refuse("stress rows", "move at least one underlying", dict(rows))
     shocks = volatility or {}
+    for text in shocks:
+        check.known("volatility label", text, rows, "scenario")
     return ScenarioSet.of(
         name,
         move=[[moves.get(u, 0.0) for u in underlyings] for moves in rows.values()],
@@ -74,6 +76,7 @@ def correlated(
     ``deviation`` (n,) is the standard deviation of each move over the horizon.
     """
     sigma = check.floats("deviation", deviation, size=len(underlyings))
+    check.require_all("deviation", "be >= 0", sigma, sigma >= 0)
     rho = correlation_matrix(correlation, len(underlyings))
     leads = [(i, k, v) for i in range(len(underlyings)) for k in multiples for v in volatility]
     moves = np.array([rho[i] * sigma * k for i, k, _ in leads]).reshape(len(leads), len(underlyings))

@@ -35,6 +35,8 @@ class Options:
     years: Floats
     discount: Floats
     sign: Floats
+    names: tuple[str, ...]
+    coin: NDArray[np.bool_]  # inverse: quoted and settled in coin
 
     @classmethod
     def of(cls, instruments: Instruments, market: Market) -> "Options":
@@ -56,6 +58,8 @@ class Options:
             years=years,
             discount=np.exp(-rate * years),
             sign=np.array([1.0 if option.right is Right.CALL else -1.0 for option in held]),
+            names=tuple(option.id for option in held),
+            coin=np.array([option.payoff is Payoff.INVERSE for option in held], dtype=bool),
         )
 
     def __len__(self) -> int:
@@ -68,13 +72,25 @@ class Options:
             self.strike, self.years, self.discount, self.sign,
             np.ascontiguousarray(forward), np.ascontiguousarray(volatility), out,
         )  # fmt: skip
-        raise_for_status(status, f"revaluation of option {where}")
+        raise_for_status(status, self.failure("value", where // max(forward.shape[1], 1), forward.ravel()[where]))
         return out
+
+    def quotes(self, forward: Floats, volatility: Floats) -> Floats:
+        """Values in the unit of the mark: an inverse option is quoted in coin."""
+        out = self.values(forward, volatility)
+        for row in np.flatnonzero(self.coin & (forward <= 0).any(axis=1)):
+            raise check.refuse("forward", "be > 0 for an inverse payoff", forward[row].min(), f"of {self.names[row]!r}")
+        out[self.coin] /= forward[self.coin]
+        return out
+
+    def failure(self, what: str, row: int, forward: float) -> str:
+        """What a kernel refused, and of which instrument."""
+        return f"Black-76 {what} of {self.names[row]!r} at forward {forward:g}"
 
     @cached_property
     def model(self) -> Floats:
-        """Black-76 value at the market, shape (n_options, 1)."""
-        return self.values(self.forward[:, None], self.volatility[:, None])
+        """Black-76 quote at the market, shape (n_options, 1)."""
+        return self.quotes(self.forward[:, None], self.volatility[:, None])
 
 
 @dataclass(frozen=True)
@@ -152,14 +168,8 @@ def shocked_options(
     days = options.years * 365.0
     forward = options.forward[:, None] + options.variable[:, None] * move[options.row]
     volatility = scenarios.rule.shocked(options.volatility, days, shock[options.row])
-    change = options.values(forward, volatility)
-    base = options.model
-    coin = np.array([instruments.rows[i].payoff is Payoff.INVERSE for i in options.row], dtype=bool)
-    change[coin] /= forward[coin]  # an inverse option is quoted in coin
-    quoted = base.copy()
-    quoted[coin] /= options.forward[coin, None]
-    mark = np.array([market.value("mark", instruments.rows[i].id) for i in options.row])
-    return mark[:, None] + change - quoted
+    mark = market.column("mark", options.names)
+    return mark[:, None] + options.quotes(forward, volatility) - options.model
 
 
 def risk_array(

@@ -43,9 +43,11 @@ class VolatilityRule:
 
     def shocked(self, volatility: Floats, days: Floats, shock: Floats) -> Floats:
         """Shocked volatilities, shape (n_options, n_scenarios); ``shock`` has that shape too."""
-        change = shock * self.term(days)[:, None]
-        base = volatility[:, None]
-        moved = base * (1.0 + change) if self.mode == "relative" else base + change
+        with np.errstate(over="ignore", invalid="ignore"):
+            change = shock * self.term(days)[:, None]
+            base = volatility[:, None]
+            moved = base * (1.0 + change) if self.mode == "relative" else base + change
+        check.require_all("shocked volatility", "be finite", moved, np.isfinite(moved))
         return np.maximum(moved, np.where(shock > 0.0, self.floor_up, 0.0))
 
 
@@ -79,14 +81,18 @@ class ScenarioSet:
     ) -> "ScenarioSet":
         """Check and broadcast; a one-dimensional ``move`` holds for every underlying."""
         moves = as_columns("move", move, len(underlyings))
-        shocks = as_columns("volatility", np.broadcast_to(columned(volatility), moves.shape), len(underlyings))
-        weights = check.floats("weight", np.broadcast_to(np.asarray(weight, dtype=np.float64), len(moves)))
+        if not len(moves):
+            raise check.refuse(f"scenario set {name!r}", "hold at least one scenario", 0)
+        shocks = as_columns("volatility", volatility, len(underlyings), len(moves))
+        weights = as_columns("weight", weight, 1, len(moves))[:, 0]
         check.require_all("move", "be > -1", moves, moves > -1.0)
         check.require_all("weight", "lie in (0, 1]", weights, (weights > 0) & (weights <= 1))
         check.unique("underlying", underlyings)
         names = tuple(labels) if labels is not None else tuple(map(label, moves[:, 0], shocks[:, 0]))
         if len(names) != len(moves):
             raise check.refuse("labels", f"have length {len(moves)}", len(names))
+        for row, text in enumerate(names):
+            check.text("label", text, f"at row {row}")
         return cls(
             name=check.text("name", name),
             labels=names,
@@ -125,18 +131,17 @@ class ScenarioSet:
         )
 
 
-def columned(values: ArrayLike) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
-    return array[:, None] if array.ndim == 1 else array
-
-
-def as_columns(name: str, values: ArrayLike, width: int) -> Floats:
-    """Turn values into (n_scenarios, n_underlyings); one column may serve several."""
+def as_columns(name: str, values: ArrayLike, width: int, size: int | None = None) -> Floats:
+    """Turn values into (n_scenarios, n_underlyings); one column may serve several, and one number all
+    rows where ``size`` gives their count.
+    """
+    array = check.as_array(name, values, np.float64, "hold numbers")
+    array = array[:, None] if array.ndim == 1 else array
     try:
-        array = columned(values)
-        shaped = np.broadcast_to(array, (len(array), width))
+        shaped = np.broadcast_to(array, (len(array) if size is None else size, width))
     except (TypeError, ValueError):
-        raise check.refuse(name, f"have one column or {width}", values) from None
+        rows = "" if size is None else f"{size} rows and "
+        raise check.refuse(name, f"have {rows}one column or {width}", f"shape {array.shape}") from None
     return check.floats(name, shaped, ndim=2)
 
 

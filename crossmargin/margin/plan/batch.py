@@ -157,7 +157,7 @@ def node_row(
         row[Column.TABLE] = append(chunks, bound.tables[node.name])
     if node.free:
         row[Column.OFFSET] = append(chunks, bound.folded[number])
-        row[Column.KEYS] = len(bound.folded[number])
+        row[Column.KEYS] = max(len(bound.folded[number]), 1)  # an empty table is never read
         row[Column.ROWS] = bound.folded[number].shape[1]
     return row
 

@@ -1,0 +1,78 @@
+"""Derive portfolio margin v2: every published row, in the batch, the incremental and the slow evaluator."""
+
+import numpy as np
+import pytest
+
+from conformance.derive_accounts import instruments_of, market_of, method_of, portfolio_of
+from conformance.rows import load, rows
+from crossmargin import ImprudentParametersError
+
+FILE = load("derive_pmrm2")
+# Rows that sweep a parameter past what prudence allows, and the rule that each breaks.
+IMPRUDENT = {
+    "test_87": "initial >= maintenance",
+    "test_97": "discount on the losing side",
+    "test_98": "discount on the losing side",
+}
+
+
+def imprudent_rule(row):
+    return next((rule for name, rule in IMPRUDENT.items() if row["name"].startswith(f"{name}_")), None)
+
+
+def prepared_of(row):
+    rule = imprudent_rule(row)
+    instruments = instruments_of(row)
+    method = method_of(FILE, row, allow=(rule,) if rule else ())
+    return method.prepare(instruments, market_of(row)), portfolio_of(row, instruments)
+
+
+def close(found, expected):
+    assert np.allclose(found, expected, rtol=1e-8, atol=1e-8), (found, expected)
+
+
+@pytest.mark.parametrize("row", rows("derive_pmrm2"))
+def test_batch(row):
+    prepared, portfolio = prepared_of(row)
+    found, expected = prepared.requirement(portfolio), row["expected"]
+    close([found.surplus_initial, found.surplus_maintenance], [expected["IM"], expected["MM"]])
+    close(found.outputs["scenarios"], expected["scenario_pnl"])
+    close(found.outputs["basis"][0], expected["forward_contingency"])
+    close(found.equity_initial, expected["portfolio_mtm"])
+    close(found.equity["options"].initial, expected["option_mtm"])
+    close(found.equity["collateral"].initial, expected["collateral_mtm"])
+
+
+@pytest.mark.parametrize("row", rows("derive_pmrm2"))
+def test_slow_evaluator_and_explanation(row):
+    prepared, portfolio = prepared_of(row)
+    trace = prepared.trace(portfolio)
+    close(trace.output("equity") - trace.output("requirement"), [row["expected"]["IM"], row["expected"]["MM"]])
+    for level in ("initial", "maintenance"):
+        explained = prepared.explain(portfolio, level)
+        parts = sum(leaf.value for leaf in explained.leaves())
+        assert parts == pytest.approx(explained.value, rel=1e-12, abs=1e-12 * abs(trace.output("equity")[0]) + 1e-12)
+
+
+@pytest.mark.parametrize("row", rows("derive_pmrm2"))
+def test_prepared_figures(row):
+    prepared, _ = prepared_of(row)
+    tables, expected = prepared.bound.tables, row["expected"]
+    pairs = np.hstack([tables["discount_long"], tables["discount_short"]])
+    published = sorted(map(tuple, expected["static_discounts_pos_neg"]))
+    assert len(pairs) == len(published)
+    if row["name"].split("_")[1] != "66":  # the model behind row 66 reports (1, 1) for an expired expiry
+        close(sorted(map(tuple, pairs.tolist())), published)
+    close(tables["scan_factor"][0, 0], expected["im_loss_factor"])
+
+
+def test_one_program_for_all_rows():
+    hashes = {prepared_of(row)[0].program.hash for row in FILE["vectors"]}
+    assert len(hashes) <= 1
+
+
+@pytest.mark.parametrize("row", [r for r in rows("derive_pmrm2") if r.values[0] and imprudent_rule(r.values[0])])
+def test_rows_past_prudence_name_their_rule(row):
+    with pytest.raises(ImprudentParametersError) as refused:
+        method_of(FILE, row)
+    assert refused.value.rule == imprudent_rule(row)
