@@ -168,3 +168,39 @@ cdef inline double order_statistic(int64_t op, const double* x, Py_ssize_t R, do
     for r in range(R):
         mean += work[r] * ((1.0 if r + 1 <= k else (k - r if k > r else 0.0)) / k)
     return mean
+
+
+# An elementwise or row operation on one key: argument pointers, their row steps, and what the node fixes.
+cdef struct Element:
+    int64_t op
+    int64_t n_args
+    int64_t rows      # of the result
+    int64_t rows_in   # of the first argument
+    int64_t variant   # of mul_div and fold
+    int64_t tiers     # rows of the second argument
+
+
+cdef inline void element(const Element* e, const double** x, const Py_ssize_t* step, double* out) noexcept nogil:
+    """Write the rows of one operation; order statistics need 2 rows_in doubles behind ``out``."""
+    if e.op == OP_SIDED:
+        sided(x[0], step[0], x[1], step[1], x[2], step[2], e.rows, out)
+    elif e.op == OP_PICK:
+        pick(x[0], step[0], x[1], step[1], x[2], step[2], x[3], step[3], e.rows, out)
+    elif e.op == OP_WORST or e.op == OP_BEST:
+        out[0] = extreme(e.op, x[0], e.rows_in)
+    elif e.op == OP_KTH or e.op == OP_TAIL_MEAN:
+        out[0] = order_statistic(e.op, x[0], e.rows_in, x[1][0], out + 1)
+    elif e.op == OP_TIERS:
+        out[0] = tiers(x[0][0], x[1], x[2], e.tiers)
+    elif e.op == OP_MUL_DIV:
+        mul_div(e.variant, x[0], step[0], x[1], step[1], x[2], step[2], e.rows, out)
+    elif e.op == OP_FOLD:
+        fold(e.variant, x[0], x[1], e.rows_in, e.rows, out)
+    elif e.n_args == 1:
+        unary(e.op, x[0], e.rows, out)
+    else:
+        binary(e.op, x[0], step[0], x[1], step[1], e.rows, out)
+
+
+cdef inline bint elementwise_operation(int64_t op) noexcept nogil:
+    return OP_ADD <= op <= OP_TAIL_MEAN or op == OP_MUL_DIV or op == OP_FOLD

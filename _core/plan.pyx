@@ -11,9 +11,8 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
-    OP_ABS, OP_ADD, OP_AT, OP_BEST, OP_CONCAT, OP_EACH, OP_FOLD, OP_KTH, OP_LEAST, OP_MOST, OP_MUL_DIV, OP_NORM,
-    OP_PICK, OP_SIDED, OP_SLOT, OP_TAIL_MEAN, OP_TIERS, OP_TOTAL, OP_WORST,
-    binary, extreme, fold, mul_div, order_statistic, pick, rounded, sided, tiers, unary,
+    Element, OP_AT, OP_CONCAT, OP_EACH, OP_LEAST, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL, element,
+    elementwise_operation, rounded,
 )
 
 # How an argument is read at a pair: computed values by pair, tables by key, or one row for all.
@@ -192,39 +191,23 @@ cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
 cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
     """Operations within one key: read the arguments of each pair, write its rows."""
     cdef Operand x[4]
-    cdef Py_ssize_t R = node.rows, axis = node.axis, i, a, r, n_in
-    cdef int64_t op = node.op
+    cdef const double* row[4]
+    cdef Py_ssize_t step[4]
+    cdef Py_ssize_t i, a
     cdef const int64_t* args = &b.args[node.arg]
-    cdef const double* first
-    cdef double* to
+    cdef Element e
     if node.n_args > 4:
         return Status.PROGRAM
+    e.op, e.n_args, e.rows, e.variant = node.op, node.n_args, node.rows, node.table
+    e.rows_in = b.nodes[args[0]].rows
+    e.tiers = b.nodes[args[1]].rows if node.n_args > 1 else 0
     for a in range(node.n_args):
-        x[a] = operand(b, args[a], axis)
-    n_in = b.nodes[args[0]].rows
-    for i in range(b.count[axis]):
-        first = row_of(&x[0], i)
-        to = out + i * R
-        if op == OP_SIDED:
-            sided(first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step, R, to)
-        elif op == OP_PICK:
-            pick(first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step,
-                 row_of(&x[3], i), x[3].step, R, to)
-        elif op == OP_MUL_DIV:
-            mul_div(node.table, first, x[0].step, row_of(&x[1], i), x[1].step, row_of(&x[2], i), x[2].step, R, to)
-        elif op == OP_FOLD:
-            fold(node.table, first, row_of(&x[1], i), n_in, R, to)
-        elif op == OP_WORST or op == OP_BEST:
-            to[0] = extreme(op, first, n_in)
-        elif op == OP_KTH or op == OP_TAIL_MEAN:
-            to[0] = order_statistic(op, first, n_in, row_of(&x[1], i)[0], to + 1)
-        elif op == OP_TIERS:
-            to[0] = tiers(first[0], row_of(&x[1], i), row_of(&x[2], i),
-                          b.nodes[args[1]].rows)
-        elif node.n_args == 1:
-            unary(op, first, R, to)
-        else:
-            binary(op, first, x[0].step, row_of(&x[1], i), x[1].step, R, to)
+        x[a] = operand(b, args[a], node.axis)
+        step[a] = x[a].step
+    for i in range(b.count[node.axis]):
+        for a in range(node.n_args):
+            row[a] = row_of(&x[a], i)
+        element(&e, row, step, out + i * node.rows)
     return Status.OK
 
 
@@ -260,7 +243,7 @@ cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil:
         norm(b, node, out)
     elif op == OP_CONCAT:
         concat(b, node, out)
-    elif OP_ADD <= op <= OP_TAIL_MEAN or op == OP_MUL_DIV or op == OP_FOLD:
+    elif elementwise_operation(op):
         return elementwise(b, node, out)
     else:
         return Status.PROGRAM

@@ -8,3 +8,4 @@ cpdef enum Status:
     UNKNOWN = 5     # an index or id that is not there
     PROGRAM = 6     # a plan that the evaluator cannot run
     NO_ROOT = 7     # no solution in the bracket
+    CAPACITY = 8    # no room that was reserved is left

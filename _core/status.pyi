@@ -11,3 +11,4 @@ class Status(IntFlag):
     UNKNOWN = 5
     PROGRAM = 6
     NO_ROOT = 7
+    CAPACITY = 8

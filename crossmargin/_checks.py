@@ -86,6 +86,7 @@ def integers(name: str, values: ArrayLike, *, size: int | None = None) -> Intege
     """int64 values; a fractional or too large number is refused, not truncated or wrapped."""
     raw = as_array(name, values, None, "be 64-bit integers")
     if raw.size and raw.dtype.kind != "i":
+        raw = np.array(values, dtype=object)
         whole = np.array([is_int64(value) for value in raw.ravel().tolist()])
         require_all(name, "be 64-bit integers", raw, whole.reshape(raw.shape))
     array = as_array(name, raw, np.int64, "be 64-bit integers")
@@ -98,7 +99,7 @@ def is_int64(value: object) -> bool:
 
 
 def is_integer(value: object) -> bool:
-    """A truth value is none, though Python counts it among them."""
+    """Tell integers from truth values, which Python counts among them."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 

@@ -1,6 +1,7 @@
 """The command line: every command reads one snapshot file and prints a table or, with --json, data."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from crossmargin import _checks as check
 from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices
-from crossmargin.errors import CrossmarginError, InvalidInputError
+from crossmargin.errors import CrossmarginError
 from crossmargin.margin import Method, load_method, netting
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it
 out = Console()
 err = Console(stderr=True)
 
@@ -49,7 +51,7 @@ def margin(file: File, account: AccountName = "", as_json: Json = False) -> None
         print_json({"methods": {c.name: compare.plain(c) for c in columns}, "explanation": explained.plain()})
         return
     out.print(compare.table(columns))
-    out.print(f"[bold]{columns[-1].name}[/bold]: why (worst scenario: {explained.worst_scenario or 'none'})")
+    out.print(f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False)
     out.print(tree(explained))
 
 
@@ -135,7 +137,7 @@ def method_of(snapshot: Snapshot, name: str) -> Method:
 def parse_order(text: str, number: int) -> Order:
     """Read ``buy LOTS INSTRUMENT LIMIT``."""
     words = text.split()
-    if len(words) != 4 or not words[1].isdecimal():
+    if len(words) != 4 or not words[1].isdecimal() or len(words[1]) > 16:
         raise check.refuse("order", 'read "buy|sell LOTS INSTRUMENT LIMIT"', text)
     return Order(id=number, side=words[0], lots=int(words[1]), instrument=words[2], limit=words[3])
 
@@ -161,8 +163,13 @@ def fail(message: str) -> NoReturn:
 def main() -> None:
     """Entry point: errors are one line and exit code 2."""
     try:
-        app()
-    except (CrossmarginError, InvalidInputError) as error:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except CrossmarginError as error:
         fail(str(error))
+    except TyperError as error:
+        fail(error.format_message())
     except BrokenPipeError:
-        raise SystemExit(0) from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush goes nowhere
+        code = 0
+    raise SystemExit(code)

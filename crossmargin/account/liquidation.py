@@ -41,21 +41,20 @@ def liquidation_prices(
     for name in [underlying] if underlying is not None else held_underlyings(portfolio):
         index = market.value("index", name)
         crossings = roots(surplus_path(prepared, portfolio, {name: 1.0}, threshold))
-        prices = tuple(index * (1.0 + x) for x in crossings.moves)
-        found.append(
-            LiquidationPrices(
-                underlying=name,
-                index=index,
-                below=price_at(index, crossings.below),
-                above=price_at(index, crossings.above),
-                all_prices=prices,
-            )
-        )
+        found.append(nearest(name, index, [index * (1.0 + x) for x in crossings.moves]))
     return tuple(found)
 
 
-def price_at(index: float, move: float | None) -> float | None:
-    return None if move is None else index * (1.0 + move)
+def nearest(name: str, index: float, prices: Sequence[float]) -> LiquidationPrices:
+    """Sort crossings by price; below zero a rising move is a falling price."""
+    ordered = tuple(sorted(set(prices)))
+    return LiquidationPrices(
+        underlying=name,
+        index=index,
+        below=max((price for price in ordered if price < index), default=None),
+        above=min((price for price in ordered if price >= index), default=None),
+        all_prices=ordered,
+    )
 
 
 def held_underlyings(portfolio: Portfolio) -> Sequence[str]:

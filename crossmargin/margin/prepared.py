@@ -13,7 +13,9 @@ from crossmargin.margin.explanation import Explanation, explain
 from crossmargin.margin.plan.batch import Layout, check_held, lay_out, run
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
+from crossmargin.margin.plan.incremental import Incremental
 from crossmargin.margin.plan.program import Part, Program
+from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.requirement import Component, Requirement, Requirements
 from crossmargin.market import Market
 from crossmargin.portfolio import Book, Portfolio
@@ -51,21 +53,22 @@ class Prepared:
         return Prepared(self.method, self.instruments, market, self.bound.remarked(tables))
 
     def values(
-        self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | None = None
+        self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | Quanta | None = None
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
-        layout = self.layout if quantum is None else lay_out(self.bound, quantum)
+        layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum))
         check_held(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)
         cuts = np.cumsum([self.bound.n_rows(self.program.nodes[n]) for n in nodes])[:-1]
         return dict(zip(names, np.split(out, cuts, axis=1), strict=True))
 
-    def requirements(self, book: Book, *, threads: int = 1, quantum: float | None = None) -> Requirements:
+    def requirements(self, book: Book, *, threads: int = 1, quantum: float | Quanta | None = None) -> Requirements:
         """Margin of every unit of a book, in each account's currency.
 
-        ``quantum``, a power of two, rounds every term of every sum to its multiples, so that sums are
-        exact and independent of order; without it sums run in the order of the sorted book.
+        ``quantum`` rounds every term of every sum to its multiples, so that sums are exact and independent
+        of order: a power of two for all sums of money, or a ``Quanta``; without it sums run in the order
+        of the sorted book.
         """
         found = self.values(book, ("equity", "requirement"), threads=threads, quantum=quantum)
         price = self.currency_prices(book)
@@ -105,6 +108,14 @@ class Prepared:
         figures = [(part.name, rows[f"part {part.name}"]) for part in parts]
         return {name: Component(initial=float(v[0]), maintenance=float(v[1])) for name, v in figures}
 
+    def incremental(self, portfolio: Portfolio, quanta: Quanta, *, items: int = 64) -> Incremental:
+        """The account as accumulators that change item by item; capacity ``items`` per axis."""
+        made = Incremental(self.bound, self.wanted, quanta, items=items)
+        for name, (keys, lots) in quantities(self.bound, portfolio).items():
+            for key, amount in zip(keys.tolist(), lots.tolist(), strict=True):
+                made.apply(name, key, made.quantity(name, key) + amount)
+        return made
+
     def explain(self, portfolio: Portfolio, level: str = "initial") -> Explanation:
         """Why the requirement is what it is, by component, instrument and scenario."""
         price = float(self.currency_prices(single(portfolio))[0])
@@ -127,6 +138,10 @@ class Prepared:
         assets = [book.instruments.assets[i] for i in sorted(set(book.currency.tolist()))]
         price = {book.instruments.asset_index[a.id]: self.market.price(a.id, a.underlying) for a in assets}
         return np.array([price[i] for i in book.currency.tolist()])
+
+
+def quanta_of(bound: Binding, quantum: float | Quanta) -> Quanta:
+    return quantum if isinstance(quantum, Quanta) else Quanta.uniform(bound, quantum)
 
 
 def level_columns(values: Floats) -> Floats:

@@ -106,16 +106,20 @@ class Portfolio:
         return tuple(order_of(self.instruments, *row) for row in zip(*columns, strict=True))
 
     def filled(self, orders: Iterable[Order]) -> "Portfolio":
-        """Return the account after these orders filled wholly at their limits, fees apart."""
-        positions = self.positions
-        for row, order in enumerate(orders):
+        """Return the account after these orders filled wholly at their limits, fees apart.
+
+        Of the account's own orders those no longer rest.
+        """
+        positions, done = self.positions, list(orders)
+        for row, order in enumerate(done):
             check.known("instrument", order.instrument, self.instruments.index, "instrument", f"at order {row}")
             instrument = self.instruments.instrument(order.instrument)
             decimals = self.instruments.asset(instrument.settlement).decimals
             old = positions.get(instrument.id, Position(0))
             cost = fill_cost(instrument, decimals, order.signed_lots, ticks_of(instrument, order.limit))
             positions[instrument.id] = Position(old.lots + order.signed_lots, old.open_cost + cost)
-        return self.holding(positions=positions)
+        resting = [order for order in self.orders if order not in done]
+        return self.holding(positions=positions, orders=resting)
 
     def alone(self) -> "Portfolio":
         """Return the same account in a book of its own."""

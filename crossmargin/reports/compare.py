@@ -72,16 +72,17 @@ def price_cell(column: Column, number: int) -> str:
 
 
 def table(columns: Sequence[Column]) -> "Table":
-    """The lines as a rich table."""
+    """The lines as a rich table; names are text, never markup."""
+    from rich.markup import escape
     from rich.table import Table
 
     currency = columns[0].requirement.currency if columns else ""
-    made = Table(title=f"Margin of {columns[0].requirement.account}, {currency}" if columns else None)
+    made = Table(title=escape(f"Margin of {columns[0].requirement.account}, {currency}") if columns else None)
     made.add_column("")
     for column in columns:
-        made.add_column(column.name, justify="right")
+        made.add_column(escape(column.name), justify="right")
     for line in rows(columns):
-        made.add_row(*line)
+        made.add_row(*map(escape, line))
     return made
 
 
@@ -111,9 +112,18 @@ def price_plain(price: LiquidationPrices) -> dict[str, Any]:
 
 
 def finite(name: str, value: float) -> dict[str, Any]:
+    """Name a figure; one that is not finite is null with its reason."""
     if isfinite(value):
         return {name: value}
-    return {name: None, f"{name}_reason": "nothing is required" if value > 0 else "negative equity, nothing required"}
+    return {name: None, f"{name}_reason": REASONS[name, value > 0]}
+
+
+REASONS = {
+    ("health_factor", True): "nothing is required",
+    ("health_factor", False): "negative equity, nothing required",
+    ("margin_usage", True): "no equity, something required",
+    ("capital_efficiency", True): "nothing is required",
+}
 
 
 def impact_rows(found: Impact) -> list[tuple[str, ...]]:
@@ -129,13 +139,14 @@ def impact_rows(found: Impact) -> list[tuple[str, ...]]:
 
 
 def impact_table(found: Impact) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
-    made = Table(title=f"Impact on {found.current.account}, {found.current.currency}")
+    made = Table(title=escape(f"Impact on {found.current.account}, {found.current.currency}"))
     for name in ("", "current", "contemplated", "delta"):
         made.add_column(name, justify="right" if name else "left")
     for line in impact_rows(found):
-        made.add_row(*line)
+        made.add_row(*map(escape, line))
     return made
 
 
@@ -149,11 +160,12 @@ def impact_plain(found: Impact) -> dict[str, Any]:
 
 
 def price_table(prices: Sequence[LiquidationPrices], currency: str) -> "Table":
+    from rich.markup import escape
     from rich.table import Table
 
-    made = Table(title=f"Liquidation prices, {currency}")
+    made = Table(title=escape(f"Liquidation prices, {currency}"))
     for name in ("underlying", "index", "below", "above"):
         made.add_column(name, justify="left" if name == "underlying" else "right")
     for price in prices:
-        made.add_row(price.underlying, *map(money, (price.index, price.below, price.above)))
+        made.add_row(escape(price.underlying), *map(money, (price.index, price.below, price.above)))
     return made

@@ -28,5 +28,8 @@ def shortened(children: tuple[Explanation, ...], most: int) -> tuple[Explanation
 
 
 def line(node: Explanation) -> str:
-    note = f"  [dim]{node.note}[/dim]" if node.note else ""
-    return f"{node.name}  [bold]{node.value:,.2f}[/bold]{note}"
+    """One line of the tree; names and notes are text, never markup."""
+    from rich.markup import escape
+
+    note = f"  [dim]{escape(node.note)}[/dim]" if node.note else ""
+    return f"{escape(node.name)}  [bold]{node.value:,.2f}[/bold]{note}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
@@ -72,19 +73,22 @@ class Options:
             self.strike, self.years, self.discount, self.sign,
             np.ascontiguousarray(forward), np.ascontiguousarray(volatility), out,
         )  # fmt: skip
-        raise_for_status(status, self.failure("value", where // max(forward.shape[1], 1), forward.ravel()[where]))
+        if status:
+            row, column = divmod(where, forward.shape[1])
+            raise_for_status(status, self.failure("value", row, forward[row, column]))
         return out
 
     def quotes(self, forward: Floats, volatility: Floats) -> Floats:
         """Values in the unit of the mark: an inverse option is quoted in coin."""
         out = self.values(forward, volatility)
         for row in np.flatnonzero(self.coin & (forward <= 0).any(axis=1)):
-            raise check.refuse("forward", "be > 0 for an inverse payoff", forward[row].min(), f"of {self.names[row]!r}")
+            worst = forward[row].min()
+            raise check.refuse("forward", "be > 0 for an inverse payoff", worst, f"of {self.names[row]!r}")
         out[self.coin] /= forward[self.coin]
         return out
 
     def failure(self, what: str, row: int, forward: float) -> str:
-        """What a kernel refused, and of which instrument."""
+        """Say what a kernel refused, and of which instrument."""
         return f"Black-76 {what} of {self.names[row]!r} at forward {forward:g}"
 
     @cached_property
@@ -158,12 +162,12 @@ def shocked_prices(instruments: Instruments, market: Market, scenarios: Scenario
     price = marks(instruments, market)[:, None] * (1.0 + move.T)
     options = Options.of(instruments, market)
     if len(options):
-        price[options.row] = shocked_options(instruments, market, options, scenarios, move.T, shock.T)
+        price[options.row] = shocked_options(market, options, scenarios, move.T, shock.T)
     return price
 
 
 def shocked_options(
-    instruments: Instruments, market: Market, options: Options, scenarios: ScenarioSet, move: Floats, shock: Floats
+    market: Market, options: Options, scenarios: ScenarioSet, move: Floats, shock: Floats
 ) -> Floats:
     days = options.years * 365.0
     forward = options.forward[:, None] + options.variable[:, None] * move[options.row]
@@ -176,14 +180,26 @@ def risk_array(
     instruments: Instruments, market: Market, scenarios: ScenarioSet, *, conversion: str = "shocked"
 ) -> RiskArray:
     """Revalue every instrument and asset in every scenario, in one pass."""
-    value = lot_values(instruments, marks(instruments, market))
-    shocked = lot_values(instruments, shocked_prices(instruments, market, scenarios))
+    check.one_of("conversion", conversion, ("shocked", "base"))
     price = asset_prices(instruments, market)
     moves = asset_moves(instruments, scenarios)
     settled = price[instruments.settlement]
     coin_move = moves[instruments.settlement] if conversion == "shocked" else 0.0
-    lots = (shocked - value[:, None]) * settled[:, None] * (1.0 + coin_move) * scenarios.weight
-    return RiskArray(scenarios, value, settled, price, lots, price[:, None] * moves * scenarios.weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        value = lot_values(instruments, marks(instruments, market))
+        shocked = lot_values(instruments, shocked_prices(instruments, market, scenarios))
+        lots = (shocked - value[:, None]) * settled[:, None] * (1.0 + coin_move) * scenarios.weight
+        units = price[:, None] * moves * scenarios.weight
+    require_finite([row.id for row in instruments], lots)
+    require_finite([asset.id for asset in instruments.assets], units)
+    return RiskArray(scenarios, value, settled, price, lots, units)
+
+
+def require_finite(names: Sequence[str], gain: Floats) -> None:
+    """Refuse figures too large to revalue, by the name of their row."""
+    for name, row in zip(names, gain, strict=True):
+        if not np.isfinite(row).all():
+            raise check.refuse("gain", "be finite", row[~np.isfinite(row)][0], f"of {name!r}")
 
 
 def dollar_deltas(instruments: Instruments, market: Market) -> Floats:
@@ -200,12 +216,21 @@ def dollar_deltas(instruments: Instruments, market: Market) -> Floats:
 
 
 def option_deltas(options: Options) -> Floats:
-    """Discounted Black-76 delta to the forward, per unit of the underlying."""
+    """Change of each option's quote per unit of its forward; an inverse one, V / F, loses V / F^2 of it."""
+    delta = model_deltas(options)
+    forward, coin = options.forward[options.coin], options.coin
+    delta[coin] = (delta[coin] - options.model[coin, 0]) / forward
+    return delta
+
+
+def model_deltas(options: Options) -> Floats:
+    """Discounted Black-76 delta to the forward."""
     outs = [np.empty(len(options)) for _ in range(5)]
     status, where = black.greeks(
         options.forward, options.strike, options.volatility, options.years, options.discount, options.sign, *outs
     )
-    raise_for_status(status, f"greeks of option {where}")
+    if status:
+        raise_for_status(status, options.failure("delta", where, options.forward[where]))
     return outs[1]
 
 
@@ -237,7 +262,7 @@ def scaled_observations(
         if market.has("index", subject)
     }
     for subject, field in market.seen:
-        underlying = subject.partition("@")[0]
+        underlying = subject.rpartition("@")[0]
         if field == "forward" and underlying in moves:
             fixed = market.get("forward_fixed", subject, 0.0)
             forward = market.value("forward", subject)

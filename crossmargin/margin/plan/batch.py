@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from crossmargin.errors import raise_for_status
 from crossmargin.margin.plan.binding import Binding, total_items
 from crossmargin.margin.plan.builder import FOLDS, MODES
 from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
+from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.feeds import FEEDS, Feed
 
@@ -36,7 +38,6 @@ class Column(IntEnum):
 
 
 BLOCK_UNITS, BLOCK_ROWS = 64, 1024
-MAGIC = 1.5 * 2.0**52
 SORTS = {"kth", "tail_mean"}
 VARIANTS = {"mul_div": MODES, "fold": FOLDS}
 
@@ -87,6 +88,12 @@ class Layout:
                 arena.give(int(nodes[done, Column.OFFSET]), self.buffer(done, capacity))
         return nodes, arena.size
 
+    @cached_property
+    def keyed(self) -> "Layout":
+        """The same program over items that are keys already."""
+        items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
+        return replace(self, items=joined(items), holding=table3(self.holding[:, :2].tolist(), items))
+
     def buffer(self, number: int, capacity: int) -> int:
         """Doubles of a node's value; sorting needs working rows behind it."""
         node = self.bound.program.nodes[number]
@@ -106,8 +113,8 @@ def last_reads(bound: Binding, kept: Sequence[int]) -> dict[int, int]:
     return {number: end for number, end in last.items() if number not in kept}
 
 
-def lay_out(bound: Binding, quantum: float | None = None) -> Layout:
-    """Flatten a bound program; ``quantum`` rounds every term of every sum to its multiples."""
+def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
+    """Flatten a bound program; ``quanta`` rounds every term of every sum to its multiples."""
     program = bound.program
     axes = {axis: number for number, axis in enumerate(program.axes)}
     chunks: list[Floats] = [np.zeros(1)]
@@ -124,19 +131,13 @@ def lay_out(bound: Binding, quantum: float | None = None) -> Layout:
         nodes=nodes,
         args=np.array([*args, 0], dtype=np.int64),
         constants=np.concatenate(chunks),
-        magic=magic(bound, quantum),
+        magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
         holding=table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
     )
-
-
-def magic(bound: Binding, quantum: float | None) -> Floats:
-    """Rounding constants: sums round their terms where a quantum is set, counts never need to."""
-    sums = [node.op == "total" or (node.op == "slot" and bool(node.name)) for _, node in bound.program]
-    return np.array(sums, dtype=np.float64) * (MAGIC * quantum if quantum else 0.0)
 
 
 def node_row(
@@ -206,15 +207,23 @@ def sources_of(layout: Layout, book: Book) -> tuple[Feed, ...]:
 
 def run(layout: Layout, book: Book, wanted: Sequence[int], *, threads: int = 1) -> Floats:
     """Values of the wanted account nodes for every unit, side by side, shape (n_units, rows)."""
-    sources, n_units = sources_of(layout, book), len(book)
+    return run_feeds(layout, sources_of(layout, book), len(book), wanted, threads=threads)
+
+
+def run_feeds(
+    layout: Layout, sources: tuple[Feed, ...], n_units: int, wanted: Sequence[int], *, threads: int = 1,
+    by_key: bool = False,
+) -> Floats:
+    """Run over feeds; ``by_key``: their items are keys of the holding's axis, not of the source."""
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
     capacity = capacity_of(sources)
     nodes, scratch = layout.offsets(capacity, wanted)
     bounds = np.linspace(0, n_units, max(1, min(threads, n_units)) + 1).astype(int).tolist()
+    laid = layout.keyed if by_key else layout
 
     def part(first: int, last: int) -> int:
-        return run_range(layout, nodes, scratch, sources, wanted, (first, last), capacity, out)
+        return run_range(laid, nodes, scratch, sources, wanted, (first, last), capacity, out)
 
     if len(bounds) == 2:
         statuses = [part(*bounds)]

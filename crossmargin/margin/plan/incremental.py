@@ -1,0 +1,279 @@
+"""The face of the incremental evaluator: one account, changed item by item, exactly reversible.
+
+A plan in which a change stays on the item's path to the account runs in ``_core.increment``. Where
+it fans out (``at``, ``least``, ``most``, ``norm``) the account is recomputed by the batch evaluator
+over what it holds: the same bits, at the cost of a batch of one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from crossmargin import _checks as check
+from crossmargin._checks import Floats, Integers
+from crossmargin._core import increment
+from crossmargin._core.status import Status
+from crossmargin.errors import raise_for_status
+from crossmargin.margin.plan.batch import VARIANTS, Layout, lay_out, run_feeds
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.program import ACCOUNT, Node
+from crossmargin.margin.plan.quantum import Quanta
+
+FANS_OUT = {"at", "least", "most", "norm"}
+SORTS = {"kth", "tail_mean"}
+LOTS, ITEM, SLOT, TOTAL, ELEMENT, JOIN = range(6)
+Change = tuple[str, int, float]  # holding, item key, quantity
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Which nodes a change of each holding touches, and where sums lie in a key's block."""
+
+    bound: Binding
+    depends: tuple[frozenset[str], ...]  # per node: holdings that it depends on
+
+    @classmethod
+    def of(cls, bound: Binding) -> "Paths":
+        depends: list[frozenset[str]] = []
+        for node in bound.program.nodes:
+            own = frozenset({node.holding}) if node.holding else frozenset()
+            depends.append(own.union(*(depends[a] for a in node.args)))
+        return cls(bound, tuple(depends))
+
+    def on_path(self, holding: str) -> list[int]:
+        """Nodes to evaluate when an item of a holding changes, in order."""
+        nodes, wanted = self.bound.program.nodes, set()
+        for number, node in self.bound.program:
+            if node.free or holding not in self.depends[number]:
+                continue
+            if node.op == "total":
+                wanted |= {number, *self.operands(node.args[0])}
+            elif node.op == "slot" and not self.of_item(node):
+                wanted.add(number)
+        return sorted(n for n in wanted if not nodes[n].free)
+
+    def operands(self, number: int) -> set[int]:
+        """A keyed node and everything computed that it reads at its key."""
+        node = self.bound.program.nodes[number]
+        if node.op in {"slot", "each", "total"} or node.free:
+            return {number}
+        return {number}.union(*(self.operands(a) for a in node.args))
+
+    def of_item(self, node: Node) -> bool:
+        """A slot that keeps its items apart is a function of the quantity, not a sum."""
+        return node.op == "slot" and node.key == self.bound.item_axis[node.holding]
+
+    @cached_property
+    def columns(self) -> tuple[dict[str, int], dict[int, int], dict[str, int]]:
+        """Column of each holding's quantity, offset of each sum, and width of each axis' block."""
+        width = dict.fromkeys(self.bound.program.axes, 0)
+        column, offset = {}, {}
+        for holding in self.bound.program.holdings:
+            column[holding.name] = width[holding.axis]
+            width[holding.axis] += 1
+        for number, node in self.bound.program:
+            if node.op == "total" or (node.op == "slot" and not self.of_item(node)):
+                offset[number] = width[node.key]
+                width[node.key] += self.bound.n_rows(node)
+        return column, offset, width
+
+
+class Plumbing:
+    """Lays a bound program out as the arrays of ``_core.increment``."""
+
+    def __init__(self, bound: Binding, layout: Layout, wanted: Sequence[int]) -> None:
+        self.bound, self.layout, self.wanted = bound, layout, wanted
+        self.paths = Paths.of(bound)
+        self.axis = {axis: number for number, axis in enumerate(bound.program.axes)}
+        self.column, self.offset, self.width = self.paths.columns
+        self.args: list[int] = []
+
+    def engine(self, quanta: Quanta) -> increment.Engine:
+        program, holdings = self.bound.program, self.bound.program.holdings
+        paths = [self.paths.on_path(h.name) for h in holdings]
+        account = [n for n, node in program if node.key == ACCOUNT and not node.free]
+        steps = [[self.step(n, h.name) for n in path] for h, path in zip(holdings, paths, strict=True)]
+        steps.append([self.step(n, "") for n in account])
+        consts = [self.constants(path) for path in [*paths, account]]
+        axes, maps = self.axes()
+        registers, size = self.registers()
+        return increment.Engine(
+            stacked(steps, 15), starts(steps), stacked(consts, 4), starts(consts), whole([*self.args, 0]),
+            self.layout.nodes[:, 2].copy(), self.layout.constants, quanta.magic, axes, maps,
+            whole([self.axis[h.axis] for h in holdings]), whole([self.column[h.name] for h in holdings]),
+            np.array([quanta.lots[h.name] for h in holdings]), whole([self.width[a] for a in program.axes]),
+            registers, whole(self.wanted), size,
+        )  # fmt: skip
+
+    def step(self, number: int, holding: str) -> list[int]:
+        """One row of the step table, see ``_core/increment.pxd``."""
+        node = self.bound.program.nodes[number]
+        kind = self.kind(node)
+        read = [] if kind <= TOTAL else list(node.args)
+        start = len(self.args)
+        self.args += read
+        rows = [self.bound.n_rows(self.bound.program.nodes[a]) for a in node.args]
+        variant = VARIANTS[node.op].index(node.name) if node.op in VARIANTS else 0
+        offset = self.column[node.holding] if kind <= ITEM and node.holding else self.offset.get(number, 0)
+        table = int(self.layout.nodes[number, 9]) if node.op == "slot" else -1
+        return [
+            kind, number, int(holding in self.paths.depends[number]), self.axis[node.key], offset, table,
+            node.args[0] if kind == TOTAL else 0, int(node.holding == holding), start, len(read),
+            node.operation.code, self.bound.n_rows(node), rows[0] if rows else 0, variant,
+            rows[1] if len(rows) > 1 else 0,
+        ]  # fmt: skip
+
+    def kind(self, node: Node) -> int:
+        if node.op == "slot":
+            return ITEM if self.paths.of_item(node) else SLOT
+        return {"each": LOTS, "total": TOTAL, "concat": JOIN}.get(node.op, ELEMENT)
+
+    def constants(self, path: Iterable[int]) -> list[list[int]]:
+        """Tables that the nodes of a path read, and where the row of its key lies."""
+        program = self.bound.program
+        read = {a for n in path if program.nodes[n].op != "total" for a in program.nodes[n].args}
+        free = sorted(a for a in read if program.nodes[a].free)
+        return [self.constant(n) for n in free]
+
+    def constant(self, number: int) -> list[int]:
+        folded, node = self.bound.folded[number], self.bound.program.nodes[number]
+        keyed = node.key != ACCOUNT and len(folded) > 1
+        return [number, self.axis[node.key], int(self.layout.nodes[number, 7]), folded.shape[1] if keyed else 0]
+
+    def axes(self) -> tuple[Integers, Integers]:
+        """Per holding and axis: where the map from its items to the axis' keys starts, -1 if there is none."""
+        chunks: list[Integers] = [np.zeros(1, dtype=np.int64)]
+        table = np.full((len(self.bound.program.holdings), len(self.axis)), -1, dtype=np.int64)
+        for row, holding in enumerate(self.bound.program.holdings):
+            for axis, keys in self.reached(holding.axis).items():
+                table[row, self.axis[axis]] = sum(map(len, chunks))
+                chunks.append(keys)
+        return table, np.concatenate(chunks)
+
+    def reached(self, axis: str) -> dict[str, Integers]:
+        """Key on every axis that an item axis leads to."""
+        found = {axis: np.arange(self.bound.size(axis), dtype=np.int64)}
+        grew = True
+        while grew:
+            grew = False
+            for (child, parent), keys in self.bound.maps.items():
+                if child in found and parent not in found:
+                    found[parent], grew = keys[found[child]], True
+        return found
+
+    def registers(self) -> tuple[Integers, int]:
+        """A register per node, with working rows behind those that sort."""
+        sizes = [self.bound.n_rows(node) for _, node in self.bound.program]
+        for number, node in self.bound.program:
+            if node.op in SORTS:
+                sizes[number] += 2 * self.bound.n_rows(self.bound.program.nodes[node.args[0]])
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        return offsets[:-1].astype(np.int64), int(offsets[-1])
+
+
+def stacked(groups: Sequence[Sequence[Sequence[int]]], width: int) -> Integers:
+    rows = [row for group in groups for row in group]
+    return np.array(rows or [[0] * width], dtype=np.int64).reshape(-1, width)
+
+
+def starts(groups: Sequence[Sequence[object]]) -> Integers:
+    return np.cumsum([0, *(len(group) for group in groups)]).astype(np.int64)
+
+
+def whole(values: Sequence[int]) -> Integers:
+    return np.array(values or [0], dtype=np.int64)
+
+
+class Incremental:
+    """One account of a plan: ``apply`` a change, ``contemplate`` it, read outputs by name.
+
+    Quantities are absolute: ``apply("position", item, lots)`` sets what is held, so that applying the old
+    quantity again un-applies to the bit. Items are keys of the holding's axis.
+    """
+
+    def __init__(self, bound: Binding, wanted: Mapping[str, int], quanta: Quanta, *, items: int = 64) -> None:
+        self.bound, self.wanted = bound, dict(wanted)
+        self.numbers = {h.name: row for row, h in enumerate(bound.program.holdings)}
+        self.layout = lay_out(bound, quanta)
+        self.recomputed = any(node.op in FANS_OUT and not node.free for _, node in bound.program)
+        nodes = list(self.wanted.values())
+        widths = [bound.n_rows(bound.program.nodes[n]) for n in nodes]
+        self.cuts, self.out = np.cumsum(widths)[:-1], np.zeros(sum(widths))
+        if self.recomputed:
+            self.account: Recomputed | increment.Account = Recomputed(self.layout, nodes, quanta)
+        else:
+            engine = Plumbing(bound, self.layout, nodes).engine(quanta)
+            room = [1 if a == ACCOUNT else max(min(items, bound.size(a)), 1) for a in bound.program.axes]
+            self.account = increment.Account(engine, whole(room))
+
+    def apply(self, holding: str, item: int, lots: float) -> None:
+        """Set the quantity of an item."""
+        raise_for_status(self.account.apply(*self.place(holding, item), lots), f"change of {holding}")
+
+    def quantity(self, holding: str, item: int) -> float:
+        return self.account.quantity(*self.place(holding, item))
+
+    def outputs(self) -> dict[str, Floats]:
+        """Outputs and parts by name, at the present state."""
+        raise_for_status(self.account.values(self.out), "outputs")
+        return self.named()
+
+    def contemplate(self, holding: str, item: int, lots: float) -> dict[str, Floats]:
+        """Outputs as if the quantity of an item were ``lots``; nothing changes."""
+        raise_for_status(self.account.contemplate(*self.place(holding, item), lots, self.out), f"change of {holding}")
+        return self.named()
+
+    def state(self) -> dict[tuple[int, int], bytes]:
+        """Every sum and quantity that is not zero, as bytes."""
+        return self.account.state()
+
+    def place(self, holding: str, item: int) -> tuple[int, int]:
+        number = check.known("holding", holding, self.numbers, "holding of the plan")
+        size = self.bound.size(self.bound.program.holdings[number].axis)
+        return number, int(check.number("item", item, f"of {holding}", low=0, high=size - 1))
+
+    def named(self) -> dict[str, Floats]:
+        return dict(zip(self.wanted, (v.copy() for v in np.split(self.out, self.cuts)), strict=True))
+
+
+class Recomputed:
+    """An account whose outputs are recomputed from what it holds, by the batch evaluator."""
+
+    def __init__(self, layout: Layout, wanted: Sequence[int], quanta: Quanta) -> None:
+        self.layout, self.wanted = layout, list(wanted)
+        self.most = [quanta.lots[h.name] for h in layout.bound.program.holdings]
+        self.held: list[dict[int, int]] = [{} for _ in layout.bound.program.holdings]
+
+    def apply(self, holding: int, item: int, lots: float) -> int:
+        if abs(lots) > self.most[holding]:
+            return int(Status.RANGE)
+        self.held[holding][item] = int(lots)
+        if not lots:
+            del self.held[holding][item]
+        return 0
+
+    def quantity(self, holding: int, item: int) -> float:
+        return float(self.held[holding].get(item, 0))
+
+    def values(self, out: Floats) -> int:
+        feeds = []
+        for held in self.held:
+            rows = sorted(held.items())
+            start = np.array([0, len(rows)], dtype=np.int64)
+            feeds.append((start, whole([r[0] for r in rows])[: len(rows)], whole([r[1] for r in rows])[: len(rows)]))
+        out[:] = run_feeds(self.layout, tuple(feeds), 1, self.wanted, by_key=True)[0]
+        return 0
+
+    def contemplate(self, holding: int, item: int, lots: float, out: Floats) -> int:
+        old = self.quantity(holding, item)
+        status = self.apply(holding, item, lots)
+        if status == 0:
+            self.values(out)
+            self.apply(holding, item, old)
+        return status
+
+    def state(self) -> dict[tuple[int, int], bytes]:
+        return {(h, item): lots.to_bytes(8, "little", signed=True) for h, held in enumerate(self.held) for item, lots in held.items()}
+
