@@ -31,6 +31,8 @@ AccountName = Annotated[str, typer.Option("--account", help="Account id; needed 
 MethodName = Annotated[str, typer.Option("--method", help="Name of a method of the file; the last one by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of tables.")]
 Level = Annotated[str, typer.Option("--level", help="initial or maintenance.")]
+Policy = Annotated[str, typer.Option("--orders", help="Resting orders: venue, worst_fill or none.")]
+Resting = Annotated[bool, typer.Option("--resting", help="Contemplate the orders as resting, at their worst fill.")]
 Underlying = Annotated[str, typer.Option("--underlying", help="Only this underlying.")]
 OrderText = Annotated[
     list[str], typer.Option("--order", help='An order: "buy LOTS INSTRUMENT LIMIT"; repeatable.')
@@ -38,12 +40,12 @@ OrderText = Annotated[
 
 
 @app.command()
-def margin(file: File, account: AccountName = "", as_json: Json = False) -> None:
+def margin(file: File, account: AccountName = "", orders: Policy = "venue", as_json: Json = False) -> None:
     """Margin of an account under every method of the file, side by side, and why."""
     snapshot = load(file)
     portfolio = chosen(snapshot, account)
     with progress() as step:
-        columns = [column(snapshot, portfolio, name, step) for name in snapshot.methods]
+        columns = [column(snapshot, portfolio, name, orders, step) for name in snapshot.methods]
     if not columns:
         raise check.refuse("methods", "name at least one method", "none", f"in {file.name}")
     explained = columns[-1].requirement.explain()
@@ -51,7 +53,7 @@ def margin(file: File, account: AccountName = "", as_json: Json = False) -> None
         print_json({"methods": {c.name: compare.plain(c) for c in columns}, "explanation": explained.plain()})
         return
     out.print(compare.table(columns))
-    out.print(f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False)
+    out.print(f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False, emoji=False)
     out.print(tree(explained))
 
 
@@ -76,13 +78,15 @@ def impact(
     order: OrderText = [],  # noqa: B006  typer reads the default
     method: MethodName = "",
     account: AccountName = "",
+    resting: Resting = False,
     as_json: Json = False,
 ) -> None:
     """What orders would do to the margin: those given, or the account's resting ones."""
     snapshot = load(file)
     portfolio = chosen(snapshot, account)
     orders = [parse_order(text, number) for number, text in enumerate(order)] or list(portfolio.orders)
-    found = impact_of(portfolio, orders, snapshot.market, method_of(snapshot, method))
+    as_ = "resting" if resting else "filled"
+    found = impact_of(portfolio, orders, snapshot.market, method_of(snapshot, method), as_=as_)
     if as_json:
         print_json({"accepted": found.accepted, **compare.impact_plain(found)})
         return
@@ -108,14 +112,14 @@ def liquidation_price(
     out.print(compare.price_table(found, portfolio.account.currency))
 
 
-def column(snapshot: Snapshot, portfolio: Portfolio, name: str, step: Any) -> compare.Column:
+def column(snapshot: Snapshot, portfolio: Portfolio, name: str, orders: str, step: Any) -> compare.Column:
     """One method's answers for the comparison."""
     step(name)
     method = method_of(snapshot, name)
     prepared = method.prepare(snapshot.instruments, snapshot.market)
     return compare.Column(
         name=name,
-        requirement=prepared.requirement(portfolio),
+        requirement=prepared.requirement(portfolio, orders=orders),
         netting=netting(prepared, portfolio),
         prices=liquidation_prices(portfolio, snapshot.market, method),
     )
@@ -156,7 +160,7 @@ def print_json(data: Any) -> None:
 
 
 def fail(message: str) -> NoReturn:
-    err.print(f"crossmargin: {' '.join(message.split())}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"crossmargin: {' '.join(message.split())}", markup=False, emoji=False, highlight=False, soft_wrap=True)
     raise SystemExit(2)
 
 

@@ -86,7 +86,7 @@ def test_floats_does_not_share_memory_with_the_caller():
 
 @pytest.mark.parametrize(("values", "place"), [
     ([1, 2.5], "was 2.5 at row 1"), ([2**63], f"was {2**63} at row 0"), (np.array([2**64 - 1], dtype=np.uint64), "at row 0"),
-    ([float("nan")], "was nan at row 0"), ([1, "2"], "at row 0"), ([True], "was True at row 0"), ([[1.5]], "at (0, 0)"),
+    ([float("nan")], "was nan at row 0"), ([1, "2"], "was '2' at row 1"), ([True], "was True at row 0"), ([[1.5]], "at (0, 0)"),
     ([None], "was None at row 0"), ([[1], [1, 2]], "was [[1], [1, 2]]"), ("abc", "abc"),
 ])  # fmt: skip
 def test_integers_refuses_without_truncating(values, place):

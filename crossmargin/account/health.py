@@ -35,7 +35,8 @@ class Health:
 def health(portfolio: Portfolio, market: Market, method: Method) -> Health:
     """Standing of one account under one method."""
     found = method.requirement(portfolio, market)
-    number = int(state_numbers(found.equity_maintenance, found.surplus_maintenance, found.surplus_initial))
+    figures = (found.equity_maintenance, found.surplus_maintenance, found.surplus_initial)
+    number = int(state_numbers(*figures, atom=currency_atom(portfolio)))
     return Health(
         state=tuple(State)[number],
         health_factor=found.health_factor,
@@ -48,13 +49,22 @@ def health(portfolio: Portfolio, market: Market, method: Method) -> Health:
 def states(prepared: Prepared, book: Book, *, threads: int = 1) -> NDArray[np.str_]:
     """State of every unit of a book, shape (n_units,)."""
     found = prepared.requirements(book, threads=threads)
-    numbers = state_numbers(found.equity_maintenance, found.surplus_maintenance, found.surplus_initial)
+    figures = (found.equity_maintenance, found.surplus_maintenance, found.surplus_initial)
+    numbers = state_numbers(*figures, atom=book.instruments.atom[book.currency])
     return np.array([str(state) for state in State])[numbers]
 
 
+def currency_atom(portfolio: Portfolio) -> float:
+    """Smallest unit of the account's currency."""
+    return float(portfolio.instruments.atom[portfolio.book.currency[portfolio.unit]])
+
+
 def state_numbers(
-    equity: Floats | float, maintenance: Floats | float, initial: Floats | float
+    equity: Floats | float, maintenance: Floats | float, initial: Floats | float, *, atom: Floats | float
 ) -> NDArray[np.int64]:
-    """Position in ``State``: bankrupt before liquidatable before margin call."""
-    conditions = [np.asarray(equity) < 0, np.asarray(maintenance) < 0, np.asarray(initial) < 0]
+    """Position in ``State``: bankrupt before liquidatable before margin call.
+
+    Each figure is rounded to the nearest atom of the account's currency before it is compared with 0.
+    """
+    conditions = [np.rint(figure / atom) < 0 for figure in (equity, maintenance, initial)]
     return np.select(conditions, [3, 2, 1], 0)

@@ -1,9 +1,10 @@
 """What orders would do: margin now, margin with them, and the difference."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossmargin import _checks as check
+from crossmargin.account.health import currency_atom
 from crossmargin.margin import Component, Method, Requirement
 from crossmargin.market import Market
 from crossmargin.portfolio import Order, Portfolio
@@ -12,16 +13,18 @@ from crossmargin.portfolio import Order, Portfolio
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
     """``delta`` is contemplated less current, by figure; ``accepted`` if the account may do it:
-    surplus_initial >= 0 after, or not lower while initial does not rise."""
+    surplus_initial, to the nearest ``atom``, >= 0 after, or not lower while initial does not rise.
+    """
 
     current: Requirement
     contemplated: Requirement
     delta: dict[str, float]
     components: dict[str, Component]
+    atom: float  # of the account's currency
 
     @property
     def accepted(self) -> bool:
-        after = self.contemplated.surplus_initial
+        after = round(self.contemplated.surplus_initial / self.atom)
         return after >= 0 or (self.delta["initial"] <= 0 and self.delta["surplus_initial"] >= 0)
 
 
@@ -33,15 +36,28 @@ FIGURES = (
 def impact(
     portfolio: Portfolio, orders: Iterable[Order], market: Market, method: Method, *, as_: str = "filled"
 ) -> Impact:
-    """Contemplate orders as if filled wholly at their limits; nothing is changed."""
-    check.one_of("as_", as_, ("filled",))
-    prepared = method.prepare(portfolio.instruments, market)
-    current = prepared.requirement(portfolio)
-    contemplated = prepared.requirement(portfolio.filled(orders))
+    """What orders would do, with nothing changed.
+
+    ``as_="filled"``: they fill wholly at their limits. ``as_="resting"``: they join the resting orders, all
+    charged at their worst fill.
+    """
+    check.one_of("as_", as_, ("filled", "resting"))
+    prepared, given = method.prepare(portfolio.instruments, market), tuple(orders)
+    if as_ == "filled":
+        current, contemplated = (prepared.requirement(held) for held in (portfolio, portfolio.filled(given)))
+    else:
+        resting = portfolio.holding(orders=(*portfolio.orders, *renumbered(portfolio, given)))
+        current, contemplated = (prepared.requirement(held, orders="worst_fill") for held in (portfolio, resting))
     delta = {name: getattr(contemplated, name) - getattr(current, name) for name in FIGURES}
-    return Impact(
-        current=current, contemplated=contemplated, delta=delta, components=change(current, contemplated)
-    )
+    parts = change(current, contemplated)
+    atom = currency_atom(portfolio)
+    return Impact(current=current, contemplated=contemplated, delta=delta, components=parts, atom=atom)
+
+
+def renumbered(portfolio: Portfolio, orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """Orders under numbers that no resting order has."""
+    start = max((order.id for order in portfolio.orders), default=0) + 1
+    return tuple(replace(order, id=start + number) for number, order in enumerate(orders))
 
 
 def change(current: Requirement, contemplated: Requirement) -> dict[str, Component]:

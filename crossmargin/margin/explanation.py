@@ -1,7 +1,7 @@
 """The explanation tree: plain data, one node a line, children summing to their parent."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossmargin.margin.plan.evaluate import Trace
@@ -24,6 +24,10 @@ class Explanation:
 
     def __str__(self) -> str:
         return "\n".join(lines(self))
+
+    def with_part(self, part: "Explanation") -> "Explanation":
+        """The same tree with one more component."""
+        return replace(self, value=self.value + part.value, children=(*self.children, part))
 
     def leaves(self) -> Iterator["Explanation"]:
         """Every line without children."""

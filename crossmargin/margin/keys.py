@@ -31,7 +31,7 @@ class Keys:
         keys.labels["asset"] = tuple(asset.id for asset in instruments.assets)
         keys.items = {"position": np.arange(n), "cost": np.arange(n), "balance": np.arange(n_assets)}
         expiries = instruments.expiry_keys
-        strikes = [f"{e}:{row.strike:g}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)]
+        strikes = [f"{e}:{row.strike!r}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)]
         keys.add("instrument", "strike", strikes)
         of_strike = dict(zip(strikes, expiries, strict=True))
         keys.add("strike", "expiry", [of_strike[strike] for strike in keys.labels["strike"]])

@@ -54,9 +54,9 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
         bound = Binding.of(self.program(), tables=self.tables(instruments, market), **shape)
         return Prepared(self, instruments, market, bound)
 
-    def requirement(self, portfolio: Portfolio, market: Market) -> Requirement:
-        """Prepare and run for one account."""
-        return self.prepare(portfolio.instruments, market).requirement(portfolio)
+    def requirement(self, portfolio: Portfolio, market: Market, *, orders: str = "venue") -> Requirement:
+        """Prepare and run for one account; ``orders`` as in ``Prepared.requirement``."""
+        return self.prepare(portfolio.instruments, market).requirement(portfolio, orders=orders)
 
 
 class PlanlessError(TypeError):

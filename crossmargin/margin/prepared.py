@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instruments
 from crossmargin.margin.explanation import Explanation, explain
@@ -14,15 +15,19 @@ from crossmargin.margin.plan.batch import Layout, check_held, lay_out, run
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
 from crossmargin.margin.plan.incremental import Incremental
+from crossmargin.margin.plan.orders import Bound, Fill, WorstFill
 from crossmargin.margin.plan.program import Part, Program
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.requirement import Component, Requirement, Requirements
 from crossmargin.market import Market
-from crossmargin.portfolio import Book, Portfolio
+from crossmargin.portfolio import Book, Order, Portfolio
 from crossmargin.portfolio.feeds import FEEDS
+from crossmargin.portfolio.portfolio import fill_cost, ticks_of
 
 if TYPE_CHECKING:
     from crossmargin.margin.method import Method
+
+ORDER_POLICIES = ("venue", "worst_fill", "none")
 
 
 @dataclass(frozen=True)
@@ -82,26 +87,56 @@ class Prepared:
             equity_maintenance=equity[:, 1],
         )
 
-    def requirement(self, portfolio: Portfolio) -> Requirement:
-        """Margin of one account, with its components and its explanation."""
-        book = single(portfolio)
-        found = self.values(book, tuple(self.wanted))
-        price = float(self.currency_prices(book)[0])
+    def requirement(self, portfolio: Portfolio, *, orders: str = "venue") -> Requirement:
+        """Margin of one account, with its components and its explanation.
+
+        ``orders``: "venue" charges resting orders as the method's own rule does, "none" leaves them out,
+        "worst_fill" adds the component ``orders``: what the worst subset and part of fills would take
+        from surplus_initial, never less (``order_bound`` tells whether exactly that or a bound).
+        """
+        check.one_of("orders", orders, ORDER_POLICIES)
+        held = portfolio.alone() if orders == "venue" else portfolio.holding(orders=())
+        found = self.values(held.book, tuple(self.wanted))
+        price = float(self.currency_prices(held.book)[0])
         rows = {name: level_columns(value)[0] / price for name, value in found.items()}
+        components = self.components("charge", rows)
+        bound = self.worst_surplus(portfolio) if orders == "worst_fill" else None
+        charge = 0.0 if bound is None else max(float(rows["surplus"][0]) - bound.surplus / price, 0.0)
+        if bound is not None:
+            components["orders"] = Component(initial=charge, maintenance=0.0)
         return Requirement(
             method=self.method.method_name,
             parameters=self.method.parameters_name,
             account=portfolio.account.id,
             currency=portfolio.account.currency,
-            initial=float(rows["requirement"][0]),
+            initial=float(rows["requirement"][0]) + charge,
             maintenance=float(rows["requirement"][1]),
             equity_initial=float(rows["equity"][0]),
             equity_maintenance=float(rows["equity"][1]),
-            components=self.components("charge", rows),
+            components=components,
             equity=self.components("equity", rows),
             outputs={name: tuple((found[name][0] / price).tolist()) for name, _ in self.program.outputs},
-            explainer=lambda level: self.explain(portfolio, level),
+            order_bound="none" if bound is None else bound.quality,
+            explainer=lambda level: self.explain(held, level, charge if level == "initial" else 0.0),
         )
+
+    @cached_property
+    def worst_fill(self) -> WorstFill:
+        """Normal forms of the initial surplus, found once."""
+        return WorstFill(self.bound, 0)
+
+    def worst_surplus(self, portfolio: Portfolio) -> Bound:
+        """Lower bound of surplus_initial over all fills of the resting orders, quote currency."""
+        fills = [self.fill(order) for order in portfolio.orders]
+        return self.worst_fill.of(quantities(self.bound, portfolio.holding(orders=())), fills)
+
+    def fill(self, order: Order) -> Fill:
+        """What a whole fill of an order at its limit adds."""
+        row = self.instruments.index[order.instrument]
+        instrument = self.instruments.rows[row]
+        decimals = self.instruments.asset(instrument.settlement).decimals
+        cost = fill_cost(instrument, decimals, order.signed_lots, ticks_of(instrument, order.limit))
+        return Fill(row, float(order.signed_lots), float(cost))
 
     def components(self, side: str, rows: dict[str, Floats]) -> dict[str, Component]:
         parts: list[Part] = [p for p in self.program.parts if p.side == side]
@@ -116,10 +151,14 @@ class Prepared:
                 made.apply(name, key, made.quantity(name, key) + amount)
         return made
 
-    def explain(self, portfolio: Portfolio, level: str = "initial") -> Explanation:
-        """Why the requirement is what it is, by component, instrument and scenario."""
+    def explain(self, portfolio: Portfolio, level: str = "initial", orders: float = 0.0) -> Explanation:
+        """Why the requirement is what it is, by component, instrument and scenario.
+
+        ``orders`` is the charge of resting orders, account currency: a component of its own.
+        """
         price = float(self.currency_prices(single(portfolio))[0])
-        return explain(self.trace(portfolio), level, self.bound.rows["level"], 1.0 / price)
+        found = explain(self.trace(portfolio), level, self.bound.rows["level"], 1.0 / price)
+        return found.with_part(Explanation("orders", orders)) if orders else found
 
     def trace(self, portfolio: Portfolio) -> Trace:
         """Every node's value for one account, by the slow evaluator."""

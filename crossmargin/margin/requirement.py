@@ -38,6 +38,7 @@ class Requirement:
     components: Mapping[str, Component]
     equity: Mapping[str, Component]
     outputs: Mapping[str, tuple[float, ...]]
+    order_bound: str = "none"  # of the component orders: exact, bound, or none where it is not asked for
     explainer: Callable[[str], Explanation] = field(repr=False, compare=False)
 
     @property

@@ -95,8 +95,8 @@ class IsolatedMargin(ScanMethod, frozen=True, kw_only=True, tag="isolated"):
         gain = positions.sum("gain", by="each", rows="scenario")
         loss = -m.min(self.reduce(gain), 0)
         m.charge("scan loss", loss.total() * m.given("factor", rows="level"))
-        m.charge("short option minimum", m.max(short_minimum(m, positions) - m.parts_total(), 0))
-        m.charge("minimum", m.max(contract_minimum(m, positions) - m.parts_total(), 0))
+        m.floor("short option minimum", short_minimum(m, positions))
+        m.floor("minimum", contract_minimum(m, positions))
         return m.build()
 
     def axes(self, instruments: Instruments) -> dict[str, Any]:
@@ -128,8 +128,8 @@ class ScenarioMargin(ScanMethod, frozen=True, kw_only=True, tag="scenario"):
         m.charge("scan loss", by_level(m, losses) * m.given("factor", rows="level"))
         m.charge("basis across expiries", basis_charge(m, positions))
         m.charge("size", size_charge(m, positions))
-        m.charge("short option minimum", m.max(short_minimum(m, positions) - m.parts_total(), 0))
-        m.charge("minimum", m.max(contract_minimum(m, positions) - m.parts_total(), 0))
+        m.floor("short option minimum", short_minimum(m, positions))
+        m.floor("minimum", contract_minimum(m, positions))
         return m.build()
 
     def scan(self, m: Builder, positions: Held, exposed: Expression) -> Expression:

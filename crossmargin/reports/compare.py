@@ -73,16 +73,16 @@ def price_cell(column: Column, number: int) -> str:
 
 def table(columns: Sequence[Column]) -> "Table":
     """The lines as a rich table; names are text, never markup."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     currency = columns[0].requirement.currency if columns else ""
-    made = Table(title=escape(f"Margin of {columns[0].requirement.account}, {currency}") if columns else None)
+    made = Table(title=Text(f"Margin of {columns[0].requirement.account}, {currency}") if columns else None)
     made.add_column("")
     for column in columns:
-        made.add_column(escape(column.name), justify="right")
+        made.add_column(Text(column.name), justify="right")
     for line in rows(columns):
-        made.add_row(*map(escape, line))
+        made.add_row(*map(Text, line))
     return made
 
 
@@ -139,14 +139,14 @@ def impact_rows(found: Impact) -> list[tuple[str, ...]]:
 
 
 def impact_table(found: Impact) -> "Table":
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    made = Table(title=escape(f"Impact on {found.current.account}, {found.current.currency}"))
+    made = Table(title=Text(f"Impact on {found.current.account}, {found.current.currency}"))
     for name in ("", "current", "contemplated", "delta"):
         made.add_column(name, justify="right" if name else "left")
     for line in impact_rows(found):
-        made.add_row(*map(escape, line))
+        made.add_row(*map(Text, line))
     return made
 
 
@@ -160,12 +160,12 @@ def impact_plain(found: Impact) -> dict[str, Any]:
 
 
 def price_table(prices: Sequence[LiquidationPrices], currency: str) -> "Table":
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    made = Table(title=escape(f"Liquidation prices, {currency}"))
+    made = Table(title=Text(f"Liquidation prices, {currency}"))
     for name in ("underlying", "index", "below", "above"):
         made.add_column(name, justify="left" if name == "underlying" else "right")
     for price in prices:
-        made.add_row(escape(price.underlying), *map(money, (price.index, price.below, price.above)))
+        made.add_row(Text(price.underlying), *map(money, (price.index, price.below, price.above)))
     return made

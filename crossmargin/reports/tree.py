@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from crossmargin.margin import Explanation
 
 if TYPE_CHECKING:
+    from rich.text import Text
     from rich.tree import Tree
 
 
@@ -27,9 +28,9 @@ def shortened(children: tuple[Explanation, ...], most: int) -> tuple[Explanation
     return (*children[:most], Explanation(f"{len(rest)} more", sum(child.value for child in rest)))
 
 
-def line(node: Explanation) -> str:
-    """One line of the tree; names and notes are text, never markup."""
-    from rich.markup import escape
+def line(node: Explanation) -> "Text":
+    """Lay out one line of the tree; names and notes are text, never markup."""
+    from rich.text import Text
 
-    note = f"  [dim]{escape(node.note)}[/dim]" if node.note else ""
-    return f"{escape(node.name)}  [bold]{node.value:,.2f}[/bold]{note}"
+    note = f"  {node.note}" if node.note else ""
+    return Text.assemble(f"{node.name}  ", (f"{node.value:,.2f}", "bold"), (note, "dim"))

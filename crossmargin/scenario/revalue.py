@@ -173,7 +173,7 @@ def shocked_options(
     forward = options.forward[:, None] + options.variable[:, None] * move[options.row]
     volatility = scenarios.rule.shocked(options.volatility, days, shock[options.row])
     mark = market.column("mark", options.names)
-    return mark[:, None] + options.quotes(forward, volatility) - options.model
+    return mark[:, None] + (options.quotes(forward, volatility) - options.model)  # no move, no gain
 
 
 def risk_array(

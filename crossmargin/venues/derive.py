@@ -30,6 +30,7 @@ class PortfolioMargin2(Method, frozen=True, kw_only=True, tag="derive_portfolio_
         options = m.holding("options", source="position", axis="option")
         perp = m.holding("perpetual", source="position", axis="perpetual")
         perp_cost = m.holding("perpetual cost", source="cost", axis="perpetual")
+        premium = m.holding("premium", source="cost", axis="option")
         collateral = m.holding("collateral", source="balance", axis="collateral")
         cash = m.holding("cash", source="balance", axis="cash")
 
@@ -61,7 +62,7 @@ class PortfolioMargin2(Method, frozen=True, kw_only=True, tag="derive_portfolio_
         doubt = perps * m.given("doubt_of_perp") + perp.sum().pick(neg=with_perp, zero=without, pos=with_perp)
         doubt += (abs(collateral.sum("value", by="each")) * m.given("doubt_of_collateral", key="collateral")).total()
 
-        m.equity("options", mark.total())
+        m.equity("options", mark.total() - premium.sum("premium_atom"))
         m.equity("perpetual", perp.sum("perp_value") - perp_cost.sum("cost_atom"))
         m.equity("collateral", collateral.sum("value"))
         m.equity("cash", cash.sum("cash_atom"))
@@ -86,7 +87,7 @@ class PortfolioMargin2(Method, frozen=True, kw_only=True, tag="derive_portfolio_
             ("collateral", "asset", others), ("cash", "asset", cash),
         ):  # fmt: skip
             keys.pick(axis, known.labels[source], rows)
-        keys.items |= {"options": keys.items["option"]}
+        keys.items |= {"options": keys.items["option"], "premium": keys.items["option"]}
         keys.items |= {"perpetual cost": keys.items["perpetual"]}
         strike = known.maps["instrument", "strike"][option]
         keys.add("option", "strike", [known.labels["strike"][i] for i in strike])

@@ -108,6 +108,7 @@ def option_tables(p: Portfolio2, feed: Feeds) -> dict[str, Any]:
     moved = forwards(o, np.array([p.basis_spot_up, p.basis_spot_down]))
     return {
         "mark": o.model * size,
+        "premium_atom": feed.instruments.atom[feed.instruments.settlement[o.row]].reshape(-1, 1),
         "option_size": feed.size,
         "shocked": o.values(forwards(o, spots), shocked_volatility(p, o, regular)) * size,
         "skewed": o.values(forwards(o, np.ones(len(skew))), skewed_volatility(p, o, skew)) * size,

@@ -6,6 +6,8 @@ import pytest
 from conformance.derive_accounts import instruments_of, market_of, method_of, portfolio_of
 from conformance.rows import load, rows
 from crossmargin import ImprudentParametersError
+from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.margin.prepared import quantities
 
 FILE = load("derive_pmrm2")
 # Rows that sweep a parameter past what prudence allows, and the rule that each breaks.
@@ -25,6 +27,12 @@ def prepared_of(row):
     instruments = instruments_of(row)
     method = method_of(FILE, row, allow=(rule,) if rule else ())
     return method.prepare(instruments, market_of(row)), portfolio_of(row, instruments)
+
+
+def largest(prepared, portfolio):
+    """The largest quantity of each holding that the row needs."""
+    held = quantities(prepared.bound, portfolio)
+    return {name: max(1.0, *np.abs(lots), 0.0) if len(lots) else 1.0 for name, (_, lots) in held.items()}
 
 
 def close(found, expected):
@@ -52,6 +60,17 @@ def test_slow_evaluator_and_explanation(row):
         explained = prepared.explain(portfolio, level)
         parts = sum(leaf.value for leaf in explained.leaves())
         assert parts == pytest.approx(explained.value, rel=1e-12, abs=1e-12 * abs(trace.output("equity")[0]) + 1e-12)
+
+
+@pytest.mark.parametrize("row", rows("derive_pmrm2"))
+def test_incremental(row):
+    prepared, portfolio = prepared_of(row)
+    quanta = Quanta.of(prepared.bound, largest(prepared, portfolio))
+    account = prepared.incremental(portfolio, quanta, items=128)
+    found, batch = account.outputs(), prepared.values(portfolio.book, tuple(prepared.wanted), quantum=quanta)
+    surplus = found["equity"] - found["requirement"]
+    close(surplus, [row["expected"]["IM"], row["expected"]["MM"]])
+    assert all((found[name] == batch[name][0]).all() for name in found)
 
 
 @pytest.mark.parametrize("row", rows("derive_pmrm2"))

@@ -191,6 +191,8 @@ class Builder:
         self.holdings: list[Holding] = []
         self.parts: list[Part] = []
         self.outputs: dict[str, int] = {}
+        self.requirement: Expression | None = None
+        self.worth: Expression | None = None
 
     def add(self, node: Node) -> Expression:
         if node not in self.known:
@@ -285,11 +287,27 @@ class Builder:
 
     def charge(self, name: str, expression: Expression) -> Expression:
         """Name a line of the requirement; the lines sum to it."""
-        return self.part(name, "charge", expression)
+        line = self.part(name, "charge", expression)
+        self.requirement = line if self.requirement is None else self.requirement + line
+        return line
+
+    def floor(self, name: str, expression: Expression) -> Expression:
+        """Raise the requirement so far to at least this; the line is what that adds."""
+        before = self.required()
+        self.requirement = self.max(before, expression)
+        return self.part(name, "charge", self.requirement - before)
+
+    def required(self) -> Expression:
+        """The requirement of the lines named so far."""
+        if self.requirement is None:
+            raise PlanError("plan must name at least one charge")
+        return self.requirement
 
     def equity(self, name: str, expression: Expression) -> Expression:
         """Name a line of the equity; the lines sum to it."""
-        return self.part(name, "equity", expression)
+        line = self.part(name, "equity", expression)
+        self.worth = line if self.worth is None else self.worth + line
+        return line
 
     def part(self, name: str, side: str, expression: Expression) -> Expression:
         node = expression.node
@@ -300,16 +318,6 @@ class Builder:
         self.parts.append(Part(name, side, expression.number))
         return expression
 
-    def parts_total(self, side: str = "charge") -> Expression:
-        """Sum of the lines named so far."""
-        lines = [Expression(self, p.node) for p in self.parts if p.side == side]
-        if not lines:
-            raise PlanError(f"plan must name at least one {side}")
-        total = lines[0]
-        for line in lines[1:]:
-            total = total + line
-        return total
-
     def output(self, name: str, expression: Expression) -> None:
         """Publish a value of the account beside equity and requirement."""
         if name in self.outputs:
@@ -317,9 +325,12 @@ class Builder:
         self.outputs[name] = expression.number
 
     def build(self) -> Program:
-        """Close the program: requirement and equity are the sums of their parts."""
-        self.output("equity", self.parts_total("equity"))
-        self.output("requirement", self.parts_total("charge"))
+        """Close the program: requirement and equity are the sums of their lines, surplus their difference."""
+        if self.worth is None:
+            raise PlanError("plan must name at least one line of equity")
+        self.output("equity", self.worth)
+        self.output("requirement", self.required())
+        self.output("surplus", self.worth - self.required())
         return Program(tuple(self.nodes), tuple(self.holdings), tuple(self.parts), tuple(self.outputs.items()))
 
 

@@ -1,0 +1,369 @@
+"""Concave normal form of a surplus: sums of minima of linear forms, so that a worst fill separates.
+
+A linear form of a key is ``c + sum_i q_i C_i`` over the items below it. Concave operations become
+minima of linear forms (a weight that is smaller on the gaining side, -|x|, worst), convex ones maxima,
+whose worst fill is bounded by the best of their own bounds; at the account a
+*part* is a minimum over alternatives, each with rows (scenarios), a linear form, and terms: sums over
+a key axis of minima of forms. ``worst(x) f + l = worst(x f + l)`` moves linear terms inside; a linear
+term goes into the key that its items lie under. What has no such form is left opaque, to be bounded
+by intervals. Curvature follows the rules of disciplined convex programming (Grant, Boyd, Ye 2006).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.program import ACCOUNT, Node
+
+Array = NDArray[Any]
+MOST_FORMS, MOST_PEAKS, MOST_ALTERNATIVES = 64, 8, 64
+
+
+class OpaqueError(Exception):
+    """No concave form exists, or it has too many pieces."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``const + sum over items of q C``; ``coefficient`` by holding, shape (items, rows)."""
+
+    const: Array  # (keys or 1, rows)
+    coefficient: dict[str, Array]
+
+    def scaled(self, factor: Array, items: dict[str, Array]) -> "Linear":
+        """Times a table of the key; ``items`` gives each holding's rows of the table."""
+        return Linear(self.const * factor, {h: c * items[h] for h, c in self.coefficient.items()})
+
+    def times(self, factor: float) -> "Linear":
+        return Linear(self.const * factor, {h: c * factor for h, c in self.coefficient.items()})
+
+    def plus(self, other: "Linear") -> "Linear":
+        found = dict(self.coefficient)
+        for holding, c in other.coefficient.items():
+            found[holding] = found[holding] + c if holding in found else c
+        return Linear(self.const + other.const, found)
+
+    def row(self, row: int) -> "Linear":
+        """One row alone."""
+        column = {h: c[:, [row if c.shape[1] > 1 else 0]] for h, c in self.coefficient.items()}
+        return Linear(self.const[:, [row if self.const.shape[1] > 1 else 0]], column)
+
+    def rows(self) -> int:
+        return max([self.const.shape[1], *(c.shape[1] for c in self.coefficient.values())])
+
+
+Form = tuple[Linear, ...]  # the greatest of linear forms; one of them where nothing is convex
+
+
+def form_plus(a: Form, b: Form) -> Form:
+    if len(a) * len(b) > MOST_PEAKS:
+        raise OpaqueError("too many peaks")
+    return tuple(x.plus(y) for x, y in product(a, b))
+
+
+def form_times(form: Form, factor: Array, items: dict[str, Array]) -> Form:
+    """Times a factor >= 0 of the key."""
+    return tuple(x.scaled(factor, items) for x in form)
+
+
+@dataclass(frozen=True)
+class Term:
+    """Sum over the held keys of an axis of the least of its forms."""
+
+    axis: str
+    forms: tuple[Form, ...]
+
+    def rows(self) -> int:
+        return max(x.rows() for form in self.forms for x in form)
+
+    def holdings(self) -> set[str]:
+        return {h for form in self.forms for x in form for h in x.coefficient}
+
+    def mapped(self, change: Callable[[Linear], Linear]) -> "Term":
+        return Term(self.axis, tuple(tuple(map(change, form)) for form in self.forms))
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Row by row, a linear form of the account plus its terms."""
+
+    linear: Linear
+    terms: tuple[Term, ...] = ()
+
+    def plus(self, other: "Alternative") -> "Alternative":
+        return Alternative(self.linear.plus(other.linear), self.terms + other.terms)
+
+    def times(self, factor: float) -> "Alternative":
+        return Alternative(self.linear.times(factor), tuple(t.mapped(lambda x: x.times(factor)) for t in self.terms))
+
+    def rows(self) -> int:
+        return max([self.linear.rows(), *(t.rows() for t in self.terms)])
+
+
+Part = tuple[Alternative, ...]  # the least of all rows of all alternatives
+NOTHING = Linear(np.zeros((1, 1)), {})
+
+
+class Forms:
+    """Finds forms of a bound program, for one level."""
+
+    def __init__(self, bound: Binding, level: int) -> None:
+        self.bound, self.level = bound, level
+
+    def node(self, number: int) -> Node:
+        return self.bound.program.nodes[number]
+
+    def table(self, number: int, key: str) -> tuple[Array, dict[str, Array]]:
+        """A table at a key's rows, and at the items of every holding that leads to the key."""
+        node, folded = self.node(number), self.bound.folded[number]
+        if node.rows == "level":
+            folded = folded[:, [self.level]]
+        if len(folded) == 1 or key == ACCOUNT:
+            return folded, {h.name: folded for h in self.bound.program.holdings}
+        return folded, {h.name: folded[keys] for h in self.bound.program.holdings if (keys := self.keys(h.axis, key)) is not None}
+
+    def keys(self, axis: str, key: str) -> Array | None:
+        """Key of each item of an axis, or None where it does not lead there."""
+        if axis == key:
+            return np.arange(self.bound.size(axis))
+        return self.bound.maps.get((axis, key))
+
+    # ---- forms of one key ------------------------------------------------------------------
+
+    def forms(self, number: int, sign: int) -> tuple[Form, ...]:
+        """Forms whose least is ``sign * node``."""
+        node = self.node(number)
+        if node.free:
+            return ((Linear(self.table(number, node.key)[0] * sign, {}),),)
+        found = getattr(self, f"of_{node.op}", self.opaque)(node, sign)
+        if len(found) > MOST_FORMS:
+            raise OpaqueError(f"{node.op} has {len(found)} forms")
+        return tuple(found)
+
+    def opaque(self, node: Node, sign: int) -> list[Form]:
+        raise OpaqueError(node.op)
+
+    def linear(self, number: int) -> Linear:
+        found = self.forms(number, 1)
+        if len(found) != 1 or len(found[0]) != 1:
+            raise OpaqueError("not linear")
+        return found[0][0]
+
+    def greatest(self, *found: tuple[Form, ...]) -> list[Form]:
+        """One form of all peaks; of minima no greatest is taken."""
+        if any(len(forms) != 1 for forms in found):
+            raise OpaqueError("greatest of minima")
+        peaks = tuple(x for forms in found for x in forms[0])
+        if len(peaks) > MOST_PEAKS:
+            raise OpaqueError("too many peaks")
+        return [peaks]
+
+    def either(self, sign: int, *found: tuple[Form, ...]) -> list[Form]:
+        """Least of all for a concave node (sign > 0), greatest for a convex one."""
+        return [form for forms in found for form in forms] if sign > 0 else self.greatest(*found)
+
+    def of_slot(self, node: Node, sign: int) -> list[Form]:
+        table = self.bound.coefficient(node)
+        table = table[:, [self.level]] if node.rows == "level" else table
+        return [(Linear(np.zeros((1, 1)), {node.holding: table * sign}),)]
+
+    of_each = of_slot
+
+    def of_add(self, node: Node, sign: int) -> list[Form]:
+        left = self.forms(node.args[0], sign)
+        right = self.forms(node.args[1], sign if node.op == "add" else -sign)
+        return [form_plus(a, b) for a, b in product(left, right)]
+
+    of_sub = of_add
+
+    def of_neg(self, node: Node, sign: int) -> list[Form]:
+        return list(self.forms(node.args[0], -sign))
+
+    def of_scale(self, node: Node, sign: int) -> list[Form]:
+        factor, items = self.table(node.args[1], node.key)
+        if (factor >= 0).all():
+            return [form_times(form, factor, items) for form in self.forms(node.args[0], sign)]
+        if (factor <= 0).all():
+            flipped = {h: -f for h, f in items.items()}
+            return [form_times(form, -factor, flipped) for form in self.forms(node.args[0], -sign)]
+        return [(self.linear(node.args[0]).scaled(factor * sign, {h: f * sign for h, f in items.items()}),)]
+
+    def of_min(self, node: Node, sign: int) -> list[Form]:
+        return self.either(sign, self.forms(node.args[0], sign), self.forms(node.args[1], sign))
+
+    def of_max(self, node: Node, sign: int) -> list[Form]:
+        return self.either(-sign, self.forms(node.args[0], sign), self.forms(node.args[1], sign))
+
+    def of_abs(self, node: Node, sign: int) -> list[Form]:
+        """``|x| = max(x, -x)``."""
+        return self.either(-sign, self.forms(node.args[0], 1), self.forms(node.args[0], -1))
+
+    def of_positive(self, node: Node, sign: int) -> list[Form]:
+        return self.either(-sign, self.forms(node.args[0], sign), ((NOTHING,),))
+
+    def of_short(self, node: Node, sign: int) -> list[Form]:
+        return self.either(-sign, self.forms(node.args[0], -sign), ((NOTHING,),))
+
+    def of_sided(self, node: Node, sign: int) -> list[Form]:
+        """The smaller of both slopes where losses weigh more than gains, else the greater."""
+        (below, below_items), (above, above_items) = (self.table(a, node.key) for a in node.args[1:])
+        inner = self.linear(node.args[0]).times(sign)
+        slopes = [((inner.scaled(f, items),),) for f, items in ((below, below_items), (above, above_items))]
+        if (below >= above).all():
+            return self.either(sign, *slopes)
+        if (below <= above).all():
+            return self.either(-sign, *slopes)
+        raise OpaqueError("sided bends both ways")
+
+    def of_worst(self, node: Node, sign: int) -> list[Form]:
+        return self.either(sign, *(((x,),) for x in self.by_rows(node, sign)))
+
+    def of_best(self, node: Node, sign: int) -> list[Form]:
+        return self.either(-sign, *(((x,),) for x in self.by_rows(node, sign)))
+
+    def by_rows(self, node: Node, sign: int) -> list[Linear]:
+        """Every row of every form of the argument, each one linear."""
+        found = self.forms(node.args[0], sign)
+        if any(len(form) != 1 for form in found):
+            raise OpaqueError("rows of a greatest")
+        count = self.bound.n_rows(self.node(node.args[0]))
+        return [form[0].row(row) for form in found for row in range(count)] or [NOTHING]
+
+    def of_total(self, node: Node, sign: int) -> list[Form]:
+        """A sum over keys of a linear form is linear in the parent; its constants are 0 where nothing is held."""
+        inner = self.linear(node.args[0])
+        if inner.const.any():
+            raise OpaqueError("constants of keys")
+        return [(inner.times(sign),)]
+
+    # ---- parts of the account --------------------------------------------------------------
+
+    def parts(self, number: int, sign: int) -> tuple[list[Part], list[tuple[int, int]]]:
+        """``sign * node`` as a sum of parts, and the (node, sign) that stay opaque."""
+        node = self.node(number)
+        if node.op in {"add", "sub"}:
+            left, right = self.parts(node.args[0], sign), self.parts(node.args[1], sign if node.op == "add" else -sign)
+            return left[0] + right[0], left[1] + right[1]
+        if node.op == "neg":
+            return self.parts(node.args[0], -sign)
+        if node.op == "scale":
+            factor = float(self.table(node.args[1], ACCOUNT)[0].ravel()[0])
+            if factor == 0:
+                return [], []
+            parts, opaque = self.parts(node.args[0], sign if factor >= 0 else -sign)
+            if not opaque:
+                return [tuple(a.times(abs(factor)) for a in part) for part in parts], []
+        try:
+            return [self.part(number, sign)], []
+        except OpaqueError:
+            return [], [(number, sign)]
+
+    def part(self, number: int, sign: int) -> Part:
+        """``sign * node`` as one minimum over alternatives."""
+        node = self.node(number)
+        rule = getattr(self, f"part_{node.op}", None)
+        if rule is None:
+            return tuple(Alternative(only(form)) for form in self.forms(number, sign))
+        found: Part = rule(node, sign)
+        if len(found) > MOST_ALTERNATIVES:
+            raise OpaqueError("too many alternatives")
+        return found
+
+    def part_total(self, node: Node, sign: int) -> Part:
+        forms = self.forms(node.args[0], sign)
+        if len(forms) == 1 == len(forms[0]) and not forms[0][0].const.any():
+            return (Alternative(forms[0][0]),)
+        return (Alternative(NOTHING, (Term(self.node(node.args[0]).key, forms),)),)
+
+    def part_add(self, node: Node, sign: int) -> Part:
+        return crossed(self.part(node.args[0], sign), self.part(node.args[1], sign if node.op == "add" else -sign))
+
+    part_sub = part_add
+
+    def part_neg(self, node: Node, sign: int) -> Part:
+        return self.part(node.args[0], -sign)
+
+    def part_scale(self, node: Node, sign: int) -> Part:
+        """Times a table row by row; of a sign, so that a minimum stays one."""
+        factor = self.table(node.args[1], ACCOUNT)[0]
+        if not ((factor >= 0).all() or (factor <= 0).all()):
+            raise OpaqueError("scaled by both signs")
+        inner = self.part(node.args[0], sign if (factor >= 0).all() else -sign)
+        return tuple(rowwise(a, np.abs(factor)) for a in inner)
+
+    def part_min(self, node: Node, sign: int) -> Part:
+        if sign < 0:
+            raise OpaqueError("min is not convex")
+        return self.part(node.args[0], 1) + self.part(node.args[1], 1)
+
+    def part_max(self, node: Node, sign: int) -> Part:
+        if sign > 0:
+            raise OpaqueError("max is not concave")
+        return self.part(node.args[0], -1) + self.part(node.args[1], -1)
+
+    def part_worst(self, node: Node, sign: int) -> Part:
+        """The least over rows is what a part is; joined rows are alternatives."""
+        if sign < 0:
+            raise OpaqueError("worst is not convex")
+        return self.unjoined(node.args[0])
+
+    def unjoined(self, number: int) -> Part:
+        node = self.node(number)
+        if node.op == "concat":
+            return tuple(a for argument in node.args for a in self.unjoined(argument))
+        return self.part(number, 1) if self.bound.n_rows(node) else ()
+
+    def part_concat(self, node: Node, sign: int) -> Part:
+        raise OpaqueError("joined rows are read under worst alone")
+
+
+def rowwise(a: Alternative, factor: Array) -> Alternative:
+    """An alternative times a row of factors."""
+
+    def scaled(form: Linear) -> Linear:
+        return Linear(form.const * factor, {h: c * factor for h, c in form.coefficient.items()})
+
+    return Alternative(scaled(a.linear), tuple(t.mapped(scaled) for t in a.terms))
+
+
+def crossed(left: Part, right: Part) -> Part:
+    """Sum of two minima: every pair. Rows pair up, so at most one side may have been reduced over rows."""
+    return tuple(a.plus(b) for a, b in product(left, right))
+
+
+def only(form: Form) -> Linear:
+    if len(form) != 1:
+        raise OpaqueError("convex at the account")
+    return form[0]
+
+
+def merged(forms: Forms, parts: list[Part]) -> list[Part]:
+    """Join parts into one where the pairs stay few, so that linear terms and charges meet their scenario.
+
+    A part with rows is a minimum over them; two such cannot be paired row by row and stay apart.
+    """
+    with_rows = [p for p in parts if any(a.rows() > 1 for a in p)]
+    main, apart = with_rows[:1] or [(Alternative(NOTHING),)], with_rows[1:]
+    for part in sorted((p for p in parts if all(a.rows() == 1 for a in p)), key=len):
+        if len(main[0]) * len(part) <= MOST_ALTERNATIVES:
+            main = [crossed(main[0], part)]
+        else:
+            apart.append(part)
+    return [tuple(inward(forms, a) for a in part) for part in main + apart]
+
+
+def inward(forms: Forms, a: Alternative) -> Alternative:
+    """Move the account's linear form into the widest term whose key its items lie under."""
+    terms, left = list(a.terms), dict(a.linear.coefficient)
+    axis_of = forms.bound.item_axis
+    for position in sorted(range(len(terms)), key=lambda i: -terms[i].rows() * len(terms[i].forms)):
+        axis = terms[position].axis
+        moving = {h: left.pop(h) for h in list(left) if forms.keys(axis_of[h], axis) is not None}
+        extra = Linear(np.zeros((1, 1)), moving)
+        terms[position] = terms[position].mapped(extra.plus)
+    return replace(a, linear=Linear(a.linear.const, left), terms=tuple(terms))

@@ -1,0 +1,188 @@
+"""The worst fill of resting orders: a lower bound of the surplus over every subset and part of fills.
+
+An order filled by a share f in [0, 1] adds ``f`` times its lots to a position and ``f`` times its cost at
+the limit to the open cost. Over a linear form the worst is ``L + sum_o min(0, L(o))``; a sum over keys of
+minima separates where each order lies under one key. Parts that share orders, maxima and opaque nodes
+make the result a bound; it is never above the true worst surplus.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
+from crossmargin.margin.plan.forms import Form, Forms, Linear, Part, Term, merged
+from crossmargin.margin.plan.intervals import Intervals
+
+Array = NDArray[Any]
+FILLED = ("position", "cost")  # the sources that a fill changes
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What a whole fill of one order adds: signed lots and open cost of an instrument row."""
+
+    instrument: int
+    lots: float
+    cost: float
+
+    def amount(self, source: str) -> float:
+        return self.lots if source == "position" else self.cost
+
+
+@dataclass(frozen=True)
+class Bound:
+    """``surplus`` at the worst fill, and whether it is attained ("exact") or only not exceeded ("bound")."""
+
+    surplus: float
+    quality: str
+
+
+@dataclass(frozen=True)
+class WorstFill:
+    """Normal forms of one level of a bound program, ready for any account."""
+
+    bound: Binding
+    level: int
+
+    @cached_property
+    def forms(self) -> Forms:
+        return Forms(self.bound, self.level)
+
+    @cached_property
+    def split(self) -> tuple[list[Part], list[tuple[int, int]]]:
+        """Parts of the surplus, and its opaque nodes."""
+        parts, opaque = self.forms.parts(dict(self.bound.program.outputs)["surplus"], 1)
+        return merged(self.forms, parts), opaque
+
+    def of(self, quantities: Quantities, fills: Sequence[Fill]) -> Bound:
+        """Bound the surplus of an account with these fills outstanding."""
+        orders = [self.placed(fill) for fill in fills]
+        account = Account(self, evaluate(self.bound, touched(quantities, orders)), orders)
+        parts, opaque = self.split
+        surplus = sum(account.part(part) for part in parts) + sum(account.opaque(*item) for item in opaque)
+        return Bound(float(surplus), "bound" if account.inexact else "exact")
+
+    def placed(self, fill: Fill) -> dict[str, tuple[int, float]]:
+        """Item and amount that a fill adds to each holding."""
+        found = {}
+        for holding in self.bound.program.holdings:
+            if holding.source in FILLED:
+                item = int(self.bound.items[holding.name][fill.instrument])
+                if item >= 0:
+                    found[holding.name] = (item, fill.amount(holding.source))
+        return found
+
+
+def touched(quantities: Quantities, orders: Sequence[dict[str, tuple[int, float]]]) -> Quantities:
+    """The same quantities with every ordered item present, be it with zero lots."""
+    found = {}
+    for name, (items, amounts) in quantities.items():
+        extra = sorted({order[name][0] for order in orders if name in order} - set(items.tolist()))
+        found[name] = (np.append(items, extra).astype(np.int64), np.append(amounts, np.zeros(len(extra))))
+    return found
+
+
+class Account:
+    """One account's quantities and orders against the forms."""
+
+    def __init__(self, worst: WorstFill, trace: Trace, orders: Sequence[dict[str, tuple[int, float]]]) -> None:
+        self.worst, self.trace, self.orders = worst, trace, orders
+        self.inexact = False
+        self.seen: dict[int, int] = {}  # order: the part and place that it was seen in
+        self.place = 0
+
+    def part(self, part: Part) -> float:
+        """Least over alternatives and rows; each alternative is looked at for the same places."""
+        first, least = self.place, np.inf
+        for alternative in part:
+            self.place = first
+            rows = self.linear(alternative.linear)
+            for term in alternative.terms:
+                rows = rows + self.term(term)
+            least = min(least, float(rows.min()))
+        self.place = first + 1 + max(len(a.terms) for a in part)
+        return least
+
+    def linear(self, form: Linear) -> Array:
+        """An account's linear form at its worst fill, (rows,)."""
+        out = form.const[0].copy()
+        for holding, c in form.coefficient.items():
+            keys = self.trace.keys[self.worst.bound.item_axis[holding]]
+            out = out + (self.trace.quantity[holding] * c[keys]).sum(axis=0)
+        for number in range(len(self.orders)):
+            effect = self.effect(form, number)
+            if effect is not None:
+                self.note(number, effect)
+                out = out + np.minimum(effect, 0)
+        self.place += 1
+        return out
+
+    def term(self, term: Term) -> Array:
+        """Sum over held keys of the least of the forms at their worst fills, (rows,)."""
+        found = [self.form(form, term.axis) for form in term.forms]
+        self.place += 1
+        rows = max(f.shape[1] for f in found)
+        least = np.minimum.reduce([np.broadcast_to(f, (len(f), rows)) for f in found])
+        return least.sum(axis=0)
+
+    def form(self, form: Form, axis: str) -> Array:
+        """The best of the bounds of the linear forms whose greatest it is, (held keys, rows)."""
+        found = [self.keyed(x, axis, convex=len(form) > 1) for x in form]
+        rows = max(f.shape[1] for f in found)
+        return np.maximum.reduce([np.broadcast_to(f, (len(f), rows)) for f in found])
+
+    def keyed(self, form: Linear, axis: str, *, convex: bool) -> Array:
+        held = self.trace.keys[axis]
+        const = form.const if len(form.const) == 1 else form.const[held]
+        out = np.zeros((len(held), form.rows())) + const
+        for holding, c in form.coefficient.items():
+            item_axis = self.worst.bound.item_axis[holding]
+            values = self.trace.quantity[holding] * c[self.trace.keys[item_axis]]
+            np.add.at(out, self.rows_of(item_axis, axis), values)
+        for number in range(len(self.orders)):
+            effect = self.effect(form, number)
+            if effect is not None:
+                self.note(number, effect, convex=convex)
+                out[self.key_row(number, form, axis)] += np.minimum(effect, 0)
+        return out
+
+    def effect(self, form: Linear, number: int) -> Array | None:
+        """What a whole fill of an order adds to a form, (rows,)."""
+        order = self.orders[number]
+        effects = [c[order[h][0]] * order[h][1] for h, c in form.coefficient.items() if h in order]
+        return sum(effects[1:], start=effects[0]) if effects else None
+
+    def note(self, number: int, effect: Array, *, convex: bool = False) -> None:
+        """An order that moves two places, or the inside of a maximum, makes the bound inexact."""
+        if np.any(effect):
+            self.inexact |= convex or self.seen.setdefault(number, self.place) != self.place
+
+    def rows_of(self, child: str, axis: str) -> Array:
+        return np.arange(len(self.trace.keys[axis])) if child == axis else self.parents(child, axis)
+
+    def parents(self, child: str, axis: str) -> Array:
+        mapped = self.worst.forms.keys(child, axis)[self.trace.keys[child]]
+        return np.array([self.trace.row_of[axis][key] for key in mapped.tolist()], dtype=np.int64)
+
+    def key_row(self, number: int, form: Linear, axis: str) -> int:
+        """Row of the key that an order lies under."""
+        holding = next(h for h in form.coefficient if h in self.orders[number])
+        item = self.orders[number][holding][0]
+        key = int(self.worst.forms.keys(self.worst.bound.item_axis[holding], axis)[item])
+        return self.trace.row_of[axis][key]
+
+    def opaque(self, number: int, sign: int) -> float:
+        """Lower end of an interval over all fills."""
+        low, high = Intervals(self.trace, self.orders).of(number)
+        column = self.worst.level if low.shape[1] > 1 else 0
+        if low[0, column] != high[0, column]:
+            self.inexact = True
+        return float(low[0, column]) if sign > 0 else -float(high[0, column])
+
+
