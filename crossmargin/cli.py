@@ -1,5 +1,6 @@
 """The command line: every command reads one snapshot file and prints a table or, with --json, data."""
 
+import io
 import json
 import os
 import sys
@@ -164,8 +165,16 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+def escape_unprintable() -> None:
+    """Print what the terminal's character set lacks as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Entry point: errors are one line and exit code 2."""
+    escape_unprintable()
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()

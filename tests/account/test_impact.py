@@ -63,5 +63,5 @@ def test_bad_orders_are_refused():
     with pytest.raises(UnknownReferenceError, match="^instrument must name a known instrument, was 'X' at order 1$"):
         good, bad = (Order(id=i, instrument=name, side="buy", lots=1, limit="1") for i, name in enumerate(("PERP", "X")))
         impact(DESK.portfolio, [good, bad], DESK.market, METHOD)
-    with pytest.raises(InvalidInputError, match="^as_ must be one of filled, was 'maybe'$"):
+    with pytest.raises(InvalidInputError, match="^as_ must be one of filled, resting, was 'maybe'$"):
         impact(DESK.portfolio, [], DESK.market, METHOD, as_="maybe")

@@ -51,7 +51,7 @@ def test_the_surplus_is_zero_at_every_price(name, threshold):
 def test_prices_are_those_of_a_dense_scan(name):
     portfolio = holding(name)
     (found,) = liquidation_prices(portfolio, market(), METHOD)
-    grid = np.concatenate([np.linspace(30, 45_000, 300), np.geomspace(45_500, 300_000, 80)])
+    grid = np.concatenate([np.linspace(30, 45_000, 180), np.geomspace(45_500, 300_000, 50)])
     signs = np.array([surplus(portfolio, price) >= 0 for price in grid])
     cells = [(grid[i], grid[i + 1]) for i in np.flatnonzero(signs[1:] != signs[:-1])]
     inside = [p for p in found.all_prices if grid[0] <= p <= grid[-1]]

@@ -11,6 +11,7 @@ by intervals. Curvature follows the rules of disciplined convex programming (Gra
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -18,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.program import ACCOUNT, Node
+from crossmargin.margin.plan.program import ONE, Node
 
 Array = NDArray[Any]
+FILLED = ("position", "cost")  # the sources that a fill changes
 MOST_FORMS, MOST_PEAKS, MOST_ALTERNATIVES = 64, 8, 64
 
 
@@ -30,31 +32,40 @@ class OpaqueError(Exception):
 
 @dataclass(frozen=True)
 class Linear:
-    """``const + sum over items of q C``; ``coefficient`` by holding, shape (items, rows)."""
+    """``const + sum over items of q C + sum over keys of v P``.
+
+    ``coefficient`` by holding, shape (items, rows). ``points`` are nodes that no order moves: (number,
+    factor of shape (their keys or 1, rows)), read from the trace.
+    """
 
     const: Array  # (keys or 1, rows)
     coefficient: dict[str, Array]
+    points: tuple[tuple[int, Array], ...] = ()
 
-    def scaled(self, factor: Array, items: dict[str, Array]) -> "Linear":
-        """Times a table of the key; ``items`` gives each holding's rows of the table."""
-        return Linear(self.const * factor, {h: c * items[h] for h, c in self.coefficient.items()})
+    def mapped(self, change: Callable[[Array, str | int | None], Array]) -> "Linear":
+        """Change every factor; the second argument is its holding, its node, or None for the constant."""
+        return Linear(
+            change(self.const, None),
+            {h: change(c, h) for h, c in self.coefficient.items()},
+            tuple((n, change(f, n)) for n, f in self.points),
+        )
 
-    def times(self, factor: float) -> "Linear":
-        return Linear(self.const * factor, {h: c * factor for h, c in self.coefficient.items()})
+    def times(self, factor: Array | float) -> "Linear":
+        return self.mapped(lambda c, _: c * factor)
 
     def plus(self, other: "Linear") -> "Linear":
         found = dict(self.coefficient)
         for holding, c in other.coefficient.items():
             found[holding] = found[holding] + c if holding in found else c
-        return Linear(self.const + other.const, found)
+        return Linear(self.const + other.const, found, self.points + other.points)
 
     def row(self, row: int) -> "Linear":
         """One row alone."""
-        column = {h: c[:, [row if c.shape[1] > 1 else 0]] for h, c in self.coefficient.items()}
-        return Linear(self.const[:, [row if self.const.shape[1] > 1 else 0]], column)
+        return self.mapped(lambda c, _: c[:, [row if c.shape[1] > 1 else 0]])
 
     def rows(self) -> int:
-        return max([self.const.shape[1], *(c.shape[1] for c in self.coefficient.values())])
+        factors = [self.const, *self.coefficient.values(), *(f for _, f in self.points)]
+        return max(factor.shape[1] for factor in factors)
 
 
 Form = tuple[Linear, ...]  # the greatest of linear forms; one of them where nothing is convex
@@ -64,11 +75,6 @@ def form_plus(a: Form, b: Form) -> Form:
     if len(a) * len(b) > MOST_PEAKS:
         raise OpaqueError("too many peaks")
     return tuple(x.plus(y) for x, y in product(a, b))
-
-
-def form_times(form: Form, factor: Array, items: dict[str, Array]) -> Form:
-    """Times a factor >= 0 of the key."""
-    return tuple(x.scaled(factor, items) for x in form)
 
 
 @dataclass(frozen=True)
@@ -90,16 +96,22 @@ class Term:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Row by row, a linear form of the account plus its terms."""
+    """Row by row, a linear form of the account plus its terms, plus opaque scalars (node, factor)."""
 
     linear: Linear
     terms: tuple[Term, ...] = ()
+    opaque: tuple[tuple[int, float], ...] = ()
 
     def plus(self, other: "Alternative") -> "Alternative":
-        return Alternative(self.linear.plus(other.linear), self.terms + other.terms)
+        return Alternative(self.linear.plus(other.linear), self.terms + other.terms, self.opaque + other.opaque)
 
-    def times(self, factor: float) -> "Alternative":
-        return Alternative(self.linear.times(factor), tuple(t.mapped(lambda x: x.times(factor)) for t in self.terms))
+    def times(self, factor: Array) -> "Alternative":
+        """Times a row of factors >= 0."""
+        if self.opaque and factor.size > 1:
+            raise OpaqueError("an opaque scalar along rows")
+        opaque = tuple((n, f * float(factor.ravel()[0])) for n, f in self.opaque)
+        terms = tuple(t.mapped(lambda x: x.times(factor)) for t in self.terms)
+        return Alternative(self.linear.times(factor), terms, opaque)
 
     def rows(self) -> int:
         return max([self.linear.rows(), *(t.rows() for t in self.terms)])
@@ -118,14 +130,33 @@ class Forms:
     def node(self, number: int) -> Node:
         return self.bound.program.nodes[number]
 
-    def table(self, number: int, key: str) -> tuple[Array, dict[str, Array]]:
-        """A table at a key's rows, and at the items of every holding that leads to the key."""
-        node, folded = self.node(number), self.bound.folded[number]
-        if node.rows == "level":
-            folded = folded[:, [self.level]]
-        if len(folded) == 1 or key == ACCOUNT:
-            return folded, {h.name: folded for h in self.bound.program.holdings}
-        return folded, {h.name: folded[keys] for h in self.bound.program.holdings if (keys := self.keys(h.axis, key)) is not None}
+    @cached_property
+    def moved(self) -> list[bool]:
+        """Which nodes a fill moves."""
+        filled = {h.name for h in self.bound.program.holdings if h.source in FILLED}
+        found: list[bool] = []
+        for node in self.bound.program.nodes:
+            found.append(node.holding in filled or any(found[a] for a in node.args))
+        return found
+
+    def table(self, number: int) -> Array:
+        """A table at this level, (keys or 1, rows)."""
+        folded = self.bound.folded[number]
+        return folded[:, [self.level]] if self.node(number).rows == "level" else folded
+
+    def scaled(self, form: Linear, factor: Array, key: str) -> Linear:
+        """A form of a key times a table of that key."""
+
+        def change(c: Array, what: str | int | None) -> Array:
+            if len(factor) == 1 or what is None:
+                return c * factor
+            axis = self.bound.item_axis[what] if isinstance(what, str) else self.node(what).key
+            rows = self.keys(axis, key)
+            if rows is None:
+                raise OpaqueError(f"no map from {axis} to {key}")
+            return c * factor[rows]
+
+        return form.mapped(change)
 
     def keys(self, axis: str, key: str) -> Array | None:
         """Key of each item of an axis, or None where it does not lead there."""
@@ -139,11 +170,17 @@ class Forms:
         """Forms whose least is ``sign * node``."""
         node = self.node(number)
         if node.free:
-            return ((Linear(self.table(number, node.key)[0] * sign, {}),),)
+            return ((Linear(self.table(number) * sign, {}),),)
+        if not self.moved[number]:
+            return ((Linear(np.zeros((1, 1)), {}, ((number, self.ones(node) * sign),)),),)
         found = getattr(self, f"of_{node.op}", self.opaque)(node, sign)
         if len(found) > MOST_FORMS:
             raise OpaqueError(f"{node.op} has {len(found)} forms")
         return tuple(found)
+
+    def ones(self, node: Node) -> Array:
+        """Rows of a node that no order moves: each row once, the level's own where rows are levels."""
+        return np.ones((1, 1 if node.rows == "level" else self.bound.n_rows(node)))
 
     def opaque(self, node: Node, sign: int) -> list[Form]:
         raise OpaqueError(node.op)
@@ -185,13 +222,28 @@ class Forms:
         return list(self.forms(node.args[0], -sign))
 
     def of_scale(self, node: Node, sign: int) -> list[Form]:
-        factor, items = self.table(node.args[1], node.key)
+        factor = self.table(node.args[1])
         if (factor >= 0).all():
-            return [form_times(form, factor, items) for form in self.forms(node.args[0], sign)]
+            return self.all_scaled(self.forms(node.args[0], sign), factor, node.key)
         if (factor <= 0).all():
-            flipped = {h: -f for h, f in items.items()}
-            return [form_times(form, -factor, flipped) for form in self.forms(node.args[0], -sign)]
-        return [(self.linear(node.args[0]).scaled(factor * sign, {h: f * sign for h, f in items.items()}),)]
+            return self.all_scaled(self.forms(node.args[0], -sign), -factor, node.key)
+        return [(self.scaled(self.linear(node.args[0]), factor * sign, node.key),)]
+
+    def all_scaled(self, forms: tuple[Form, ...], factor: Array, key: str) -> list[Form]:
+        return [tuple(self.scaled(x, factor, key) for x in form) for form in forms]
+
+    def of_tiers(self, node: Node, sign: int) -> list[Form]:
+        """Rising rates: the greatest of 0 and ``rate_j |x| - deduction_j``, deduction the sum of steps times edges."""
+        edges, rates = (self.table(a) for a in node.args[1:])
+        steps = np.diff(rates, axis=1, prepend=0.0)
+        if not (steps >= 0).all():
+            raise OpaqueError("rates fall")
+        inner, deduction = self.linear(node.args[0]), np.cumsum(steps * edges, axis=1)
+        found: list[tuple[Form, ...]] = [((NOTHING,),)]
+        for j, side in product(range(rates.shape[1]), (1, -1)):
+            slope = self.scaled(inner, rates[:, [j]] * side * sign, node.key)
+            found.append(((slope.plus(Linear(-deduction[:, [j]] * sign, {})),),))
+        return self.either(-sign, *found)
 
     def of_min(self, node: Node, sign: int) -> list[Form]:
         return self.either(sign, self.forms(node.args[0], sign), self.forms(node.args[1], sign))
@@ -211,9 +263,9 @@ class Forms:
 
     def of_sided(self, node: Node, sign: int) -> list[Form]:
         """The smaller of both slopes where losses weigh more than gains, else the greater."""
-        (below, below_items), (above, above_items) = (self.table(a, node.key) for a in node.args[1:])
+        below, above = (self.table(a) for a in node.args[1:])
         inner = self.linear(node.args[0]).times(sign)
-        slopes = [((inner.scaled(f, items),),) for f, items in ((below, below_items), (above, above_items))]
+        slopes = [((self.scaled(inner, factor, node.key),),) for factor in (below, above)]
         if (below >= above).all():
             return self.either(sign, *slopes)
         if (below <= above).all():
@@ -239,33 +291,32 @@ class Forms:
         inner = self.linear(node.args[0])
         if inner.const.any():
             raise OpaqueError("constants of keys")
-        return [(inner.times(sign),)]
+        return [(replace(inner.times(sign), const=np.zeros((1, 1))),)]
 
     # ---- parts of the account --------------------------------------------------------------
 
-    def parts(self, number: int, sign: int) -> tuple[list[Part], list[tuple[int, int]]]:
-        """``sign * node`` as a sum of parts, and the (node, sign) that stay opaque."""
+    def parts(self, number: int, sign: int) -> list[Part]:
+        """``sign * node`` of the account as a sum of parts."""
         node = self.node(number)
-        if node.op in {"add", "sub"}:
-            left, right = self.parts(node.args[0], sign), self.parts(node.args[1], sign if node.op == "add" else -sign)
-            return left[0] + right[0], left[1] + right[1]
-        if node.op == "neg":
-            return self.parts(node.args[0], -sign)
-        if node.op == "scale":
-            factor = float(self.table(node.args[1], ACCOUNT)[0].ravel()[0])
-            if factor == 0:
-                return [], []
-            parts, opaque = self.parts(node.args[0], sign if factor >= 0 else -sign)
-            if not opaque:
-                return [tuple(a.times(abs(factor)) for a in part) for part in parts], []
+        if self.moved[number] and node.op in {"add", "sub"}:
+            right = sign if node.op == "add" else -sign
+            return self.parts(node.args[0], sign) + self.parts(node.args[1], right)
+        return [self.part_or_opaque(number, sign)]
+
+    def part_or_opaque(self, number: int, sign: int) -> Part:
+        """A part; a scalar without one is left to intervals."""
         try:
-            return [self.part(number, sign)], []
+            return self.part(number, sign)
         except OpaqueError:
-            return [], [(number, sign)]
+            if self.node(number).rows not in {ONE, "level"}:
+                raise
+            return (Alternative(NOTHING, (), ((number, float(sign)),)),)
 
     def part(self, number: int, sign: int) -> Part:
         """``sign * node`` as one minimum over alternatives."""
         node = self.node(number)
+        if not self.moved[number]:
+            return (Alternative(only(self.forms(number, sign)[0])),)
         rule = getattr(self, f"part_{node.op}", None)
         if rule is None:
             return tuple(Alternative(only(form)) for form in self.forms(number, sign))
@@ -281,7 +332,8 @@ class Forms:
         return (Alternative(NOTHING, (Term(self.node(node.args[0]).key, forms),)),)
 
     def part_add(self, node: Node, sign: int) -> Part:
-        return crossed(self.part(node.args[0], sign), self.part(node.args[1], sign if node.op == "add" else -sign))
+        right = sign if node.op == "add" else -sign
+        return crossed(self.part_or_opaque(node.args[0], sign), self.part_or_opaque(node.args[1], right))
 
     part_sub = part_add
 
@@ -290,11 +342,13 @@ class Forms:
 
     def part_scale(self, node: Node, sign: int) -> Part:
         """Times a table row by row; of a sign, so that a minimum stays one."""
-        factor = self.table(node.args[1], ACCOUNT)[0]
+        factor = self.table(node.args[1])
         if not ((factor >= 0).all() or (factor <= 0).all()):
             raise OpaqueError("scaled by both signs")
-        inner = self.part(node.args[0], sign if (factor >= 0).all() else -sign)
-        return tuple(rowwise(a, np.abs(factor)) for a in inner)
+        if not factor.any():
+            return (Alternative(NOTHING),)
+        inner = self.part_or_opaque(node.args[0], sign if (factor >= 0).all() else -sign)
+        return tuple(a.times(np.abs(factor)) for a in inner)
 
     def part_min(self, node: Node, sign: int) -> Part:
         if sign < 0:
@@ -320,15 +374,6 @@ class Forms:
 
     def part_concat(self, node: Node, sign: int) -> Part:
         raise OpaqueError("joined rows are read under worst alone")
-
-
-def rowwise(a: Alternative, factor: Array) -> Alternative:
-    """An alternative times a row of factors."""
-
-    def scaled(form: Linear) -> Linear:
-        return Linear(form.const * factor, {h: c * factor for h, c in form.coefficient.items()})
-
-    return Alternative(scaled(a.linear), tuple(t.mapped(scaled) for t in a.terms))
 
 
 def crossed(left: Part, right: Part) -> Part:
@@ -366,4 +411,4 @@ def inward(forms: Forms, a: Alternative) -> Alternative:
         moving = {h: left.pop(h) for h in list(left) if forms.keys(axis_of[h], axis) is not None}
         extra = Linear(np.zeros((1, 1)), moving)
         terms[position] = terms[position].mapped(extra.plus)
-    return replace(a, linear=Linear(a.linear.const, left), terms=tuple(terms))
+    return replace(a, linear=Linear(a.linear.const, left, a.linear.points), terms=tuple(terms))

@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
-from crossmargin.margin.plan.forms import Form, Forms, Linear, Part, Term, merged
+from crossmargin.margin.plan.forms import FILLED, Alternative, Form, Forms, Linear, Part, Term, merged
 from crossmargin.margin.plan.intervals import Intervals
 
 Array = NDArray[Any]
-FILLED = ("position", "cost")  # the sources that a fill changes
-
-
 @dataclass(frozen=True)
 class Fill:
     """What a whole fill of one order adds: signed lots and open cost of an instrument row."""
@@ -55,17 +52,15 @@ class WorstFill:
         return Forms(self.bound, self.level)
 
     @cached_property
-    def split(self) -> tuple[list[Part], list[tuple[int, int]]]:
-        """Parts of the surplus, and its opaque nodes."""
-        parts, opaque = self.forms.parts(dict(self.bound.program.outputs)["surplus"], 1)
-        return merged(self.forms, parts), opaque
+    def parts(self) -> list[Part]:
+        """Parts whose sum is the surplus."""
+        return merged(self.forms, self.forms.parts(dict(self.bound.program.outputs)["surplus"], 1))
 
     def of(self, quantities: Quantities, fills: Sequence[Fill]) -> Bound:
         """Bound the surplus of an account with these fills outstanding."""
         orders = [self.placed(fill) for fill in fills]
         account = Account(self, evaluate(self.bound, touched(quantities, orders)), orders)
-        parts, opaque = self.split
-        surplus = sum(account.part(part) for part in parts) + sum(account.opaque(*item) for item in opaque)
+        surplus = sum(account.part(number, part) for number, part in enumerate(self.parts))
         return Bound(float(surplus), "bound" if account.inexact else "exact")
 
     def placed(self, fill: Fill) -> dict[str, tuple[int, float]]:
@@ -93,21 +88,24 @@ class Account:
 
     def __init__(self, worst: WorstFill, trace: Trace, orders: Sequence[dict[str, tuple[int, float]]]) -> None:
         self.worst, self.trace, self.orders = worst, trace, orders
+        self.intervals = Intervals(trace, orders)
         self.inexact = False
-        self.seen: dict[int, int] = {}  # order: the part and place that it was seen in
-        self.place = 0
+        self.part_of: dict[int, int] = {}  # order: the part that it moves
+        self.placed: dict[int, int] = {}  # order: the place of this alternative that it moves
+        self.part_number = self.place = 0
 
-    def part(self, part: Part) -> float:
-        """Least over alternatives and rows; each alternative is looked at for the same places."""
-        first, least = self.place, np.inf
-        for alternative in part:
-            self.place = first
-            rows = self.linear(alternative.linear)
-            for term in alternative.terms:
-                rows = rows + self.term(term)
-            least = min(least, float(rows.min()))
-        self.place = first + 1 + max(len(a.terms) for a in part)
-        return least
+    def part(self, number: int, part: Part) -> float:
+        """Least over alternatives and rows; the worst fill of each alternative is its own."""
+        self.part_number = number
+        return min(self.alternative(alternative) for alternative in part)
+
+    def alternative(self, alternative: Alternative) -> float:
+        self.place, self.placed = 0, {}
+        rows = self.linear(alternative.linear)
+        for term in alternative.terms:
+            self.place += 1
+            rows = rows + self.term(term)
+        return float((rows + sum(self.opaque(*item) for item in alternative.opaque)).min())
 
     def linear(self, form: Linear) -> Array:
         """An account's linear form at its worst fill, (rows,)."""
@@ -115,18 +113,18 @@ class Account:
         for holding, c in form.coefficient.items():
             keys = self.trace.keys[self.worst.bound.item_axis[holding]]
             out = out + (self.trace.quantity[holding] * c[keys]).sum(axis=0)
+        for node, factor in form.points:
+            out = out + self.point(node, factor).sum(axis=0)
         for number in range(len(self.orders)):
             effect = self.effect(form, number)
             if effect is not None:
                 self.note(number, effect)
                 out = out + np.minimum(effect, 0)
-        self.place += 1
         return out
 
     def term(self, term: Term) -> Array:
         """Sum over held keys of the least of the forms at their worst fills, (rows,)."""
         found = [self.form(form, term.axis) for form in term.forms]
-        self.place += 1
         rows = max(f.shape[1] for f in found)
         least = np.minimum.reduce([np.broadcast_to(f, (len(f), rows)) for f in found])
         return least.sum(axis=0)
@@ -145,12 +143,21 @@ class Account:
             item_axis = self.worst.bound.item_axis[holding]
             values = self.trace.quantity[holding] * c[self.trace.keys[item_axis]]
             np.add.at(out, self.rows_of(item_axis, axis), values)
+        for node, factor in form.points:
+            child = self.worst.bound.program.nodes[node].key
+            np.add.at(out, self.rows_of(child, axis), self.point(node, factor))
         for number in range(len(self.orders)):
             effect = self.effect(form, number)
             if effect is not None:
                 self.note(number, effect, convex=convex)
                 out[self.key_row(number, form, axis)] += np.minimum(effect, 0)
         return out
+
+    def point(self, number: int, factor: Array) -> Array:
+        """A node that no order moves, times its factor, (its held keys, rows)."""
+        node, value = self.worst.bound.program.nodes[number], self.trace.values[number]
+        value = value[:, [self.worst.level]] if node.rows == "level" else value
+        return value * (factor if len(factor) == 1 else factor[self.trace.keys[node.key]])
 
     def effect(self, form: Linear, number: int) -> Array | None:
         """What a whole fill of an order adds to a form, (rows,)."""
@@ -159,9 +166,10 @@ class Account:
         return sum(effects[1:], start=effects[0]) if effects else None
 
     def note(self, number: int, effect: Array, *, convex: bool = False) -> None:
-        """An order that moves two places, or the inside of a maximum, makes the bound inexact."""
+        """An order that moves two parts, two places of one, or a maximum makes the bound inexact."""
         if np.any(effect):
-            self.inexact |= convex or self.seen.setdefault(number, self.place) != self.place
+            self.inexact |= convex or self.part_of.setdefault(number, self.part_number) != self.part_number
+            self.inexact |= self.placed.setdefault(number, self.place) != self.place
 
     def rows_of(self, child: str, axis: str) -> Array:
         return np.arange(len(self.trace.keys[axis])) if child == axis else self.parents(child, axis)
@@ -177,12 +185,10 @@ class Account:
         key = int(self.worst.forms.keys(self.worst.bound.item_axis[holding], axis)[item])
         return self.trace.row_of[axis][key]
 
-    def opaque(self, number: int, sign: int) -> float:
-        """Lower end of an interval over all fills."""
-        low, high = Intervals(self.trace, self.orders).of(number)
+    def opaque(self, number: int, factor: float) -> float:
+        """The lower end of a factor times a node, over all fills."""
+        low, high = self.intervals.of(number)
         column = self.worst.level if low.shape[1] > 1 else 0
         if low[0, column] != high[0, column]:
             self.inexact = True
-        return float(low[0, column]) if sign > 0 else -float(high[0, column])
-
-
+        return factor * float((low if factor >= 0 else high)[0, column])
