@@ -59,31 +59,94 @@ cdef inline void unary(int64_t op, const double* x, Py_ssize_t R, double* out) n
             out[r] = sqrt(x[r]) if x[r] > 0.0 else 0.0
 
 
-cdef inline void binary(
-    int64_t op, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, Py_ssize_t R, double* out
-) noexcept nogil:
+cdef inline void rows_rows(int64_t op, const double* x, const double* y, Py_ssize_t R, double* out) noexcept nogil:
+    """Two values of the same rows."""
     cdef Py_ssize_t r
     if op == OP_ADD:
         for r in range(R):
-            out[r] = x[r * sx] + y[r * sy]
+            out[r] = x[r] + y[r]
     elif op == OP_SUB:
         for r in range(R):
-            out[r] = x[r * sx] - y[r * sy]
+            out[r] = x[r] - y[r]
     elif op == OP_SCALE or op == OP_PRODUCT:
         for r in range(R):
-            out[r] = x[r * sx] * y[r * sy]
+            out[r] = x[r] * y[r]
     elif op == OP_MIN:
         for r in range(R):
-            out[r] = y[r * sy] if y[r * sy] < x[r * sx] else x[r * sx]
+            out[r] = y[r] if y[r] < x[r] else x[r]
     elif op == OP_MAX:
         for r in range(R):
-            out[r] = y[r * sy] if y[r * sy] > x[r * sx] else x[r * sx]
+            out[r] = y[r] if y[r] > x[r] else x[r]
     elif op == OP_QUOTIENT:
         for r in range(R):
-            out[r] = 0.0 if x[r * sx] == 0.0 and y[r * sy] == 0.0 else x[r * sx] / y[r * sy]
+            out[r] = 0.0 if x[r] == 0.0 and y[r] == 0.0 else x[r] / y[r]
     else:
         for r in range(R):
-            out[r] = rint(x[r * sx] / y[r * sy]) * y[r * sy]
+            out[r] = rint(x[r] / y[r]) * y[r]
+
+
+cdef inline void rows_scalar(int64_t op, const double* x, double y, Py_ssize_t R, double* out) noexcept nogil:
+    """Rows with one figure for all."""
+    cdef Py_ssize_t r
+    if op == OP_ADD:
+        for r in range(R):
+            out[r] = x[r] + y
+    elif op == OP_SUB:
+        for r in range(R):
+            out[r] = x[r] - y
+    elif op == OP_SCALE or op == OP_PRODUCT:
+        for r in range(R):
+            out[r] = x[r] * y
+    elif op == OP_MIN:
+        for r in range(R):
+            out[r] = y if y < x[r] else x[r]
+    elif op == OP_MAX:
+        for r in range(R):
+            out[r] = y if y > x[r] else x[r]
+    elif op == OP_QUOTIENT:
+        for r in range(R):
+            out[r] = 0.0 if x[r] == 0.0 and y == 0.0 else x[r] / y
+    else:
+        for r in range(R):
+            out[r] = rint(x[r] / y) * y
+
+
+cdef inline void scalar_rows(int64_t op, double x, const double* y, Py_ssize_t R, double* out) noexcept nogil:
+    """One figure for all rows first."""
+    cdef Py_ssize_t r
+    if op == OP_ADD:
+        for r in range(R):
+            out[r] = x + y[r]
+    elif op == OP_SUB:
+        for r in range(R):
+            out[r] = x - y[r]
+    elif op == OP_SCALE or op == OP_PRODUCT:
+        for r in range(R):
+            out[r] = x * y[r]
+    elif op == OP_MIN:
+        for r in range(R):
+            out[r] = y[r] if y[r] < x else x
+    elif op == OP_MAX:
+        for r in range(R):
+            out[r] = y[r] if y[r] > x else x
+    elif op == OP_QUOTIENT:
+        for r in range(R):
+            out[r] = 0.0 if x == 0.0 and y[r] == 0.0 else x / y[r]
+    else:
+        for r in range(R):
+            out[r] = rint(x / y[r]) * y[r]
+
+
+cdef inline void binary(
+    int64_t op, const double* x, Py_ssize_t sx, const double* y, Py_ssize_t sy, Py_ssize_t R, double* out
+) noexcept nogil:
+    """Strides are 1, or 0 for one figure for all rows; known strides let the loops vectorise."""
+    if sx and sy:
+        rows_rows(op, x, y, R, out)
+    elif sx:
+        rows_scalar(op, x, y[0], R, out)
+    else:
+        scalar_rows(op, x[0], y, R, out)
 
 
 cdef inline void sided(
@@ -91,6 +154,11 @@ cdef inline void sided(
     Py_ssize_t R, double* out
 ) noexcept nogil:
     cdef Py_ssize_t r
+    cdef double low = below[0], high = above[0]
+    if sx and not sb and not sa:
+        for r in range(R):
+            out[r] = x[r] * (low if x[r] < 0.0 else high)
+        return
     for r in range(R):
         out[r] = x[r * sx] * (below[r * sb] if x[r * sx] < 0.0 else above[r * sa])
 
@@ -147,12 +215,34 @@ cdef inline double tiers(double x, const double* edges, const double* rates, Py_
     return charge
 
 
+cdef inline double least(const double* x, Py_ssize_t R) noexcept nogil:
+    """Four chains, so that comparisons overlap; the value does not depend on how rows are grouped."""
+    cdef double a = x[0], b = x[0], c = x[0], d = x[0]
+    cdef Py_ssize_t r = 0
+    while r + 4 <= R:
+        a = x[r] if x[r] < a else a
+        b = x[r + 1] if x[r + 1] < b else b
+        c = x[r + 2] if x[r + 2] < c else c
+        d = x[r + 3] if x[r + 3] < d else d
+        r += 4
+    while r < R:
+        a = x[r] if x[r] < a else a
+        r += 1
+    a = b if b < a else a
+    c = d if d < c else c
+    return c if c < a else a
+
+
 cdef inline double extreme(int64_t op, const double* x, Py_ssize_t R) noexcept nogil:
-    cdef double found = x[0] if R > 0 else 0.0
+    cdef double found
     cdef Py_ssize_t r
+    if R == 0:
+        return 0.0
+    if op == OP_WORST:
+        return least(x, R)
+    found = x[0]
     for r in range(1, R):
-        if (x[r] < found) if op == OP_WORST else (x[r] > found):
-            found = x[r]
+        found = x[r] if x[r] > found else found
     return found
 
 
@@ -178,6 +268,36 @@ cdef struct Element:
     int64_t rows_in   # of the first argument
     int64_t variant   # of mul_div and fold
     int64_t tiers     # rows of the second argument
+
+
+cdef inline double one_row(
+    int64_t op, const double** value, const int64_t* args, Py_ssize_t i, Py_ssize_t j, Py_ssize_t k, Py_ssize_t l
+) noexcept nogil:
+    """One row of an operation; i, j, k, l are the rows read of its arguments."""
+    cdef double a = value[args[0]][i]
+    cdef double b = value[args[1]][j]  # of one argument: itself, unused
+    if op == OP_ADD:
+        return a + b
+    elif op == OP_SUB:
+        return a - b
+    elif op == OP_SCALE or op == OP_PRODUCT:
+        return a * b
+    elif op == OP_NEG:
+        return -a
+    elif op == OP_ABS:
+        return fabs(a)
+    elif op == OP_POSITIVE:
+        return a if a > 0.0 else 0.0
+    elif op == OP_SHORT:
+        return -a if a < 0.0 else 0.0
+    elif op == OP_MIN:
+        return b if b < a else a
+    elif op == OP_MAX:
+        return b if b > a else a
+    elif op == OP_SIDED:
+        return a * (b if a < 0.0 else value[args[2]][k])
+    else:
+        return b if a < 0.0 else (value[args[3]][l] if a > 0.0 else value[args[2]][k])
 
 
 cdef inline void element(const Element* e, const double** x, const Py_ssize_t* step, double* out) noexcept nogil:

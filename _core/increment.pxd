@@ -11,6 +11,7 @@ cdef enum Kind:
     TOTAL = 3      # accumulator of a parent, changed by what its child changed
     ELEMENT = 4    # computed from its arguments
     JOIN = 5       # rows of the arguments, side by side
+    FEW_ROWS = 6   # computed row by row, without a loop per operation
 
 # One node of a touched path or of the account; arguments are node numbers.
 cdef struct Step:
@@ -22,13 +23,9 @@ cdef struct Step:
     int64_t table     # of SLOT and ITEM: offset of coefficients, -1 counts
     int64_t child     # of TOTAL
     int64_t mine      # whether the accumulator's holding is the one that changes
-    int64_t arg       # first argument in the argument list
-    int64_t n_args
-    int64_t op
-    int64_t rows
-    int64_t rows_in
-    int64_t variant
-    int64_t tiers
+    int64_t args[4]   # argument nodes; of JOIN: where its list starts, and how long it is
+    int64_t steps     # bit a: argument a has rows
+    Element element
 
 # A constant of the program: where its row lies for the path's key on its axis.
 cdef struct Constant:
@@ -42,7 +39,7 @@ cdef struct Plan:
     const int64_t* step_start  # n_holdings + 2
     const Constant* consts
     const int64_t* const_start
-    const int64_t* args
+    const int64_t* joined      # arguments of JOIN steps
     const int64_t* node_rows
     const double* constants
     const double* magic
@@ -78,4 +75,4 @@ cdef struct Work:              # one thread's registers
 cdef Status change(
     const Plan* p, Held* held, Work* w, Py_ssize_t h, int64_t item, double lots, bint commit
 ) noexcept nogil
-cdef void account_values(const Plan* p, const double* block, Work* w, double* out) noexcept nogil
+cdef void account_values(const Plan* p, Work* w, double* out) noexcept nogil

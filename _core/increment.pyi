@@ -13,7 +13,7 @@ class Engine:
         step_start: Ints,
         consts: Ints,
         const_start: Ints,
-        args: Ints,
+        joined: Ints,
         node_rows: Ints,
         constants: Floats,
         magic: Floats,

@@ -10,7 +10,7 @@ held alone, never on history. Complexity: the rows of the path's nodes, whatever
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
-from crossmargin._core.elements cimport Element, element, rounded
+from crossmargin._core.elements cimport element, one_row
 from crossmargin._core.status cimport Status
 
 
@@ -41,28 +41,34 @@ cdef Status hold(Held* h, int64_t key) noexcept nogil:
     return Status.OK
 
 
-cdef void run_element(const Plan* p, const Step* s, const double** value, double* out) noexcept nogil:
-    cdef Element e
+cdef inline void few_rows(const Step* s, const double** value, double* out) noexcept nogil:
+    """Row by row, in place: for a row or two a loop per operation costs more than it saves."""
+    cdef Py_ssize_t r
+    cdef int64_t bits = s.steps
+    out[0] = one_row(s.element.op, value, s.args, 0, 0, 0, 0)
+    for r in range(1, s.element.rows):
+        out[r] = one_row(s.element.op, value, s.args, r if bits & 1 else 0, r if bits & 2 else 0,
+                         r if bits & 4 else 0, r if bits & 8 else 0)
+
+
+cdef void run_element(const Step* s, const double** value, double* out) noexcept nogil:
     cdef const double* row[4]
     cdef Py_ssize_t step[4]
     cdef Py_ssize_t a
-    cdef const int64_t* args = p.args + s.arg
-    for a in range(s.n_args):
-        row[a] = value[args[a]]
-        step[a] = 1 if p.node_rows[args[a]] != 1 else 0
-    e.op, e.n_args, e.rows, e.rows_in = s.op, s.n_args, s.rows, s.rows_in
-    e.variant, e.tiers = s.variant, s.tiers
-    element(&e, row, step, out)
+    for a in range(4):
+        row[a] = value[s.args[a]]
+        step[a] = (s.steps >> a) & 1
+    element(&s.element, row, step, out)
 
 
 cdef void join(const Plan* p, const Step* s, const double** value, double* out) noexcept nogil:
+    """Arguments of a join lie in ``p.joined`` from ``args[0]``, ``args[1]`` of them."""
     cdef Py_ssize_t a, n
-    for a in range(s.n_args):
-        n = p.node_rows[p.args[s.arg + a]]
-        memcpy(out, value[p.args[s.arg + a]], n * sizeof(double))
+    cdef const int64_t* args = p.joined + s.args[0]
+    for a in range(s.args[1]):
+        n = p.node_rows[args[a]]
+        memcpy(out, value[args[a]], n * sizeof(double))
         out += n
-
-
 
 
 cdef void slot_step(const Plan* p, const Step* s, const double* old, int64_t item, double had, double has,
@@ -72,8 +78,8 @@ cdef void slot_step(const Plan* p, const Step* s, const double* old, int64_t ite
     if s.table < 0:
         new[0] = old[0] - had + has
         return
-    row = p.constants + s.table + item * s.rows
-    for r in range(s.rows):
+    row = p.constants + s.table + item * s.element.rows
+    for r in range(s.element.rows):
         new[r] = old[r] - (((had * row[r]) + magic) - magic) + (((has * row[r]) + magic) - magic)
 
 
@@ -86,8 +92,8 @@ cdef void total_step(const double* old, const double* gone, const double* come, 
 
 cdef inline void item_row(const Plan* p, const Step* s, int64_t item, double lots, double* out) noexcept nogil:
     cdef Py_ssize_t r
-    cdef const double* row = p.constants + s.table + item * s.rows
-    for r in range(s.rows):
+    cdef const double* row = p.constants + s.table + item * s.element.rows
+    for r in range(s.element.rows):
         out[r] = lots * row[r]
 
 
@@ -99,35 +105,42 @@ cdef void path_step(
     cdef double* after = w.after + p.reg[s.node]
     cdef double magic = p.magic[s.node]
     cdef const double* state = block[s.axis] + s.offset if s.kind <= TOTAL else NULL
-    w.old[s.node] = before
-    w.new[s.node] = after if s.changed else before
-    if s.kind == LOTS:
+    if s.axis == 0 and s.kind <= TOTAL:
+        after = w.account + s.offset  # sums of the account change in its block
+    else:
+        w.old[s.node] = before
+        w.new[s.node] = after if s.changed else before
+    if s.kind == FEW_ROWS:
+        few_rows(s, w.old, before)
+        if s.changed:
+            few_rows(s, w.new, after)
+    elif s.kind == ELEMENT:
+        run_element(s, w.old, before)
+        if s.changed:
+            run_element(s, w.new, after)
+    elif s.kind == SLOT:
+        w.old[s.node] = state
+        if s.mine:
+            slot_step(p, s, state, item, had, has, magic, after)
+        elif s.axis:
+            w.new[s.node] = state
+    elif s.kind == TOTAL:
+        w.old[s.node] = state
+        if s.changed:
+            total_step(state, w.old[s.child], w.new[s.child], magic, s.element.rows, after)
+        else:
+            w.new[s.node] = state
+    elif s.kind == LOTS:
         before[0] = state[0]
         after[0] = has if s.mine else state[0]
     elif s.kind == ITEM:
         item_row(p, s, p.maps[axes[s.axis] + item], state[0], before)
         if s.changed:
             item_row(p, s, p.maps[axes[s.axis] + item], has if s.mine else state[0], after)
-    elif s.kind == SLOT:
-        w.old[s.node] = state
-        if s.mine:
-            slot_step(p, s, state, item, had, has, magic, after)
-        else:
-            w.new[s.node] = state
-    elif s.kind == TOTAL:
-        w.old[s.node] = state
-        if s.changed:
-            total_step(state, w.old[s.child], w.new[s.child], magic, s.rows, after)
-        else:
-            w.new[s.node] = state
-    elif s.kind == JOIN:
+    else:
         join(p, s, w.old, before)
         if s.changed:
             join(p, s, w.new, after)
-    else:
-        run_element(p, s, w.old, before)
-        if s.changed:
-            run_element(p, s, w.new, after)
 
 
 cdef inline bint accumulates(const Step* s) noexcept nogil:
@@ -172,42 +185,44 @@ cdef Status change(
         w.new[c.node] = w.old[c.node]
     memcpy(w.account, held[0].block, p.width[0] * sizeof(double))
     for i in range(p.step_start[h], p.step_start[h + 1]):
-        s = &p.steps[i]
-        path_step(p, s, w, block, axes, item, had, lots)
-        if s.axis == 0 and accumulates(s):
-            memcpy(w.account + s.offset, w.new[s.node], s.rows * sizeof(double))
+        path_step(p, &p.steps[i], w, block, axes, item, had, lots)
     if commit:
         for i in range(p.step_start[h], p.step_start[h + 1]):
             s = &p.steps[i]
             if s.axis != 0 and accumulates(s):
-                memcpy(block[s.axis] + s.offset, w.new[s.node], s.rows * sizeof(double))
+                memcpy(block[s.axis] + s.offset, w.new[s.node], s.element.rows * sizeof(double))
         memcpy(held[0].block, w.account, p.width[0] * sizeof(double))
         block[p.item_axis[h]][p.column[h]] = lots
     return Status.OK
 
 
-cdef void account_values(const Plan* p, const double* block, Work* w, double* out) noexcept nogil:
-    """Run the account's nodes over its block and write the outputs side by side."""
+cdef void account_values(const Plan* p, Work* w, double* out) noexcept nogil:
+    """Run the account's nodes over its block, ``w.account``, and write the outputs side by side."""
     cdef Py_ssize_t i, n, h = p.n_holdings
     cdef const Step* s
-    cdef double* to
-    for i in range(p.const_start[h], p.const_start[h + 1]):
-        w.new[p.consts[i].node] = p.constants + p.consts[i].offset
     for i in range(p.step_start[h], p.step_start[h + 1]):
         s = &p.steps[i]
-        if s.kind == SLOT or s.kind == TOTAL:
-            w.new[s.node] = block + s.offset
-            continue
-        to = w.after + p.reg[s.node]
-        w.new[s.node] = to
-        if s.kind == JOIN:
-            join(p, s, w.new, to)
-        else:
-            run_element(p, s, w.new, to)
+        if s.kind == FEW_ROWS:
+            few_rows(s, w.new, w.after + p.reg[s.node])
+        elif s.kind == ELEMENT:
+            run_element(s, w.new, w.after + p.reg[s.node])
+        elif s.kind == JOIN:
+            join(p, s, w.new, w.after + p.reg[s.node])
     for i in range(p.n_outputs):
         n = p.node_rows[p.outputs[i]]
         memcpy(out, w.new[p.outputs[i]], n * sizeof(double))
         out += n
+
+
+cdef void point_work(const Plan* p, Work* w) noexcept nogil:
+    """Point every account node to where its value will lie; constants of the account to their figures."""
+    cdef Py_ssize_t i, h = p.n_holdings
+    cdef const Step* s
+    for i in range(p.const_start[h], p.const_start[h + 1]):
+        w.new[p.consts[i].node] = p.constants + p.consts[i].offset
+    for i in range(p.step_start[h], p.step_start[h + 1]):
+        s = &p.steps[i]
+        w.new[s.node] = w.account + s.offset if s.kind <= TOTAL else w.after + p.reg[s.node]
 
 
 # ---- faces ---------------------------------------------------------------------------------
@@ -222,7 +237,7 @@ cdef class Engine:
     def __cinit__(
         self, const int64_t[:, ::1] steps not None, const int64_t[::1] step_start not None,
         const int64_t[:, ::1] consts not None, const int64_t[::1] const_start not None,
-        const int64_t[::1] args not None, const int64_t[::1] node_rows not None,
+        const int64_t[::1] joined not None, const int64_t[::1] node_rows not None,
         const double[::1] constants not None, const double[::1] magic not None,
         const int64_t[:, ::1] axes not None, const int64_t[::1] maps not None,
         const int64_t[::1] item_axis not None, const int64_t[::1] column not None,
@@ -230,7 +245,7 @@ cdef class Engine:
         const int64_t[::1] reg not None, const int64_t[::1] outputs not None,
         Py_ssize_t registers,
     ):
-        self.arrays = (steps, step_start, consts, const_start, args, node_rows, constants, magic, axes, maps,
+        self.arrays = (steps, step_start, consts, const_start, joined, node_rows, constants, magic, axes, maps,
                        item_axis, column, most, width, reg, outputs)
         if steps.shape[1] * sizeof(int64_t) != sizeof(Step) or consts.shape[1] * sizeof(int64_t) != sizeof(Constant):
             raise ValueError("steps and consts must have the fields of the interface file")
@@ -238,7 +253,7 @@ cdef class Engine:
             raise ValueError(f"axes must be at most {MAX_AXES}, was {width.shape[0]}")
         self.plan.steps, self.plan.step_start = <const Step*>&steps[0, 0], &step_start[0]
         self.plan.consts, self.plan.const_start = <const Constant*>&consts[0, 0], &const_start[0]
-        self.plan.args, self.plan.node_rows = &args[0], &node_rows[0]
+        self.plan.joined, self.plan.node_rows = &joined[0], &node_rows[0]
         self.plan.constants, self.plan.magic = &constants[0], &magic[0]
         self.plan.axes, self.plan.maps = &axes[0, 0], &maps[0]
         self.plan.item_axis, self.plan.width = &item_axis[0], &width[0]
@@ -266,6 +281,7 @@ cdef class Account:
             raise MemoryError("no memory for the account")
         carve(&engine.plan, &capacity[0], self.held, self.memory)
         carve_work(&engine.plan, engine.registers, &self.work, self.memory + self.n_bytes)
+        point_work(&engine.plan, &self.work)
 
     def __dealloc__(self):
         free(self.memory)
@@ -283,14 +299,15 @@ cdef class Account:
 
     def values(self, double[::1] out not None):
         """Write the outputs at the present state."""
-        account_values(&self.engine.plan, self.held[0].block, &self.work, &out[0])
+        memcpy(self.work.account, self.held[0].block, self.engine.plan.width[0] * sizeof(double))
+        account_values(&self.engine.plan, &self.work, &out[0])
         return Status.OK
 
     def contemplate(self, Py_ssize_t holding, int64_t item, double lots, double[::1] out not None):
         """Write the outputs as if an item's quantity were ``lots``; the state stays."""
         cdef Status status = change(&self.engine.plan, self.held, &self.work, holding, item, lots, False)
         if status == Status.OK:
-            account_values(&self.engine.plan, self.work.account, &self.work, &out[0])
+            account_values(&self.engine.plan, &self.work, &out[0])
         return status
 
     def contemplate_many(
@@ -307,7 +324,7 @@ cdef class Account:
                 status = change(&self.engine.plan, self.held, &self.work, holding, item[i], lots[i], False)
                 if status != Status.OK:
                     break
-                account_values(&self.engine.plan, self.work.account, &self.work, &out[i, 0])
+                account_values(&self.engine.plan, &self.work, &out[i, 0])
         return status
 
     def state(self):

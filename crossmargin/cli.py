@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -16,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from crossmargin import _checks as check
 from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices
-from crossmargin.errors import CrossmarginError
+from crossmargin.errors import CrossmarginError, InvalidInputError
 from crossmargin.margin import Method, load_method, netting
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
@@ -24,6 +25,7 @@ from crossmargin.snapshot import Snapshot, load
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it
+BEYOND = "figures of the file must be such that every answer is finite, was beyond all figures of float64"
 out = Console()
 err = Console(stderr=True)
 
@@ -157,7 +159,11 @@ def progress() -> Iterator[Any]:
 
 
 def print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    try:
+        text = json.dumps(data, indent=2, allow_nan=False)
+    except ValueError:
+        raise InvalidInputError(BEYOND) from None
+    sys.stdout.write(text + "\n")
 
 
 def fail(message: str) -> NoReturn:
@@ -176,10 +182,13 @@ def main() -> None:
     """Entry point: errors are one line and exit code 2."""
     escape_unprintable()
     try:
-        code = app(standalone_mode=False)
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            code = app(standalone_mode=False)
         sys.stdout.flush()
     except CrossmarginError as error:
         fail(str(error))
+    except FloatingPointError:
+        fail(BEYOND)
     except TyperError as error:
         fail(error.format_message())
     except BrokenPipeError:

@@ -28,15 +28,42 @@ def instrument(name, kind, **terms):
 
 SPOT = instrument("SPOT", Kind.SPOT, lot=Fraction(1, 1000))
 LINEAR = instrument("LINEAR", Kind.PERPETUAL, settlement="USDC", lot=Fraction(1, 100), tick=Fraction(1, 2))
-INVERSE = instrument("INVERSE", Kind.FUTURE, settlement="BTC", payoff=Payoff.INVERSE, contract_size=Fraction(10),
-                     tick=Fraction(1, 2), expiry=SOON)
-QUANTO = instrument("QUANTO", Kind.PERPETUAL, settlement="BTC", payoff=Payoff.QUANTO, contract_size=Fraction(1, 10**6))
+INVERSE = instrument(
+    "INVERSE",
+    Kind.FUTURE,
+    settlement="BTC",
+    payoff=Payoff.INVERSE,
+    contract_size=Fraction(10),
+    tick=Fraction(1, 2),
+    expiry=SOON,
+)
+QUANTO = instrument(
+    "QUANTO", Kind.PERPETUAL, settlement="BTC", payoff=Payoff.QUANTO, contract_size=Fraction(1, 10**6)
+)
 CALL = instrument("CALL", Kind.OPTION, strike=32_000.0, right=Right.CALL, expiry=SOON, lot=Fraction(1, 10))
 PUT = instrument("PUT", Kind.OPTION, settlement="USDC", strike=28_000.0, right=Right.PUT, expiry=LATE)
-COIN_CALL = instrument("COIN_CALL", Kind.OPTION, settlement="BTC", payoff=Payoff.INVERSE, strike=31_000.0,
-                       right=Right.CALL, expiry=LATE, tick=Fraction(1, 10_000), lot=Fraction(1, 10))
-COIN_PUT = instrument("COIN_PUT", Kind.OPTION, settlement="BTC", payoff=Payoff.INVERSE, strike=29_000.0,
-                      right=Right.PUT, expiry=SOON, tick=Fraction(1, 10_000), lot=Fraction(1, 10))
+COIN_CALL = instrument(
+    "COIN_CALL",
+    Kind.OPTION,
+    settlement="BTC",
+    payoff=Payoff.INVERSE,
+    strike=31_000.0,
+    right=Right.CALL,
+    expiry=LATE,
+    tick=Fraction(1, 10_000),
+    lot=Fraction(1, 10),
+)
+COIN_PUT = instrument(
+    "COIN_PUT",
+    Kind.OPTION,
+    settlement="BTC",
+    payoff=Payoff.INVERSE,
+    strike=29_000.0,
+    right=Right.PUT,
+    expiry=SOON,
+    tick=Fraction(1, 10_000),
+    lot=Fraction(1, 10),
+)
 ALL = (SPOT, LINEAR, INVERSE, QUANTO, CALL, PUT, COIN_CALL, COIN_PUT)
 
 FIGURES = {
@@ -80,9 +107,24 @@ SMALL = {
     "title": "two positions",
     "assets": [{"id": "USD"}, {"id": "BTC", "decimals": 8, "underlying": "BTC"}],
     "instruments": [
-        {"id": "PERP", "kind": "perpetual", "underlying": "BTC", "settlement": "USD", "lot": "0.001", "tick": "0.5"},
-        {"id": "CALL", "kind": "option", "underlying": "BTC", "settlement": "USD", "strike": 45000.0, "right": "call",
-         "expiry": "2024-03-29T08:00:00Z", "lot": "0.1"},
+        {
+            "id": "PERP",
+            "kind": "perpetual",
+            "underlying": "BTC",
+            "settlement": "USD",
+            "lot": "0.001",
+            "tick": "0.5",
+        },
+        {
+            "id": "CALL",
+            "kind": "option",
+            "underlying": "BTC",
+            "settlement": "USD",
+            "strike": 45000.0,
+            "right": "call",
+            "expiry": "2024-03-29T08:00:00Z",
+            "lot": "0.1",
+        },
     ],
     "observations": [
         {"subject": "BTC", "field": "index", "value": 42000.0},
@@ -104,12 +146,21 @@ SMALL = {
         }
     ],
     "methods": {
-        "isolated": {"method": "isolated", "name": "alone", "scenarios": {"moves": [-0.1, 0.0, 0.1]},
-                     "collateral": [{"asset": "USD"}], "factor": [1.0, 0.8]},
-        "portfolio": {"method": "scenario", "name": "whole", "date": "2024-01-01",
-                      "scenarios": {"moves": [-0.2, -0.1, 0.0, 0.1, 0.2], "volatility": [-0.2, 0.3]},
-                      "collateral": [{"asset": "USD"}, {"asset": "BTC", "initial": [0.1], "maintenance": [0.05]}],
-                      "factor": [1.0, 0.8]},
+        "isolated": {
+            "method": "isolated",
+            "name": "alone",
+            "scenarios": {"moves": [-0.1, 0.0, 0.1]},
+            "collateral": [{"asset": "USD"}],
+            "factor": [1.0, 0.8],
+        },
+        "portfolio": {
+            "method": "scenario",
+            "name": "whole",
+            "date": "2024-01-01",
+            "scenarios": {"moves": [-0.2, -0.1, 0.0, 0.1, 0.2], "volatility": [-0.2, 0.3]},
+            "collateral": [{"asset": "USD"}, {"asset": "BTC", "initial": [0.1], "maintenance": [0.05]}],
+            "factor": [1.0, 0.8],
+        },
     },
 }
 

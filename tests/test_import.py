@@ -15,7 +15,9 @@ print(json.dumps([*seconds, sorted({name.partition(".")[0] for name in sys.modul
 
 
 def measured():
-    text = subprocess.run([sys.executable, "-P", "-c", MEASURE], capture_output=True, text=True, check=True, timeout=60).stdout
+    text = subprocess.run(
+        [sys.executable, "-P", "-c", MEASURE], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
     return json.loads(text)
 
 

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crossmargin import Asset, Instrument, Instruments
@@ -14,8 +14,31 @@ from crossmargin.errors import InvalidInputError, UnknownReferenceError
 from crossmargin.instruments import Kind, Payoff, Right, exact, expiry_key, time_ns, time_text
 from strategies import ALL, ASSETS, CALL, INVERSE, LINEAR, NOT_TEXT, SOON, instruments
 
-HOSTILE_DECIMALS = ("nan", "inf", "-Infinity", "", " 1", "1 ", "1_000", "0x10", "1/3", "1/0", "1e999999999", "--1", "1e", ".",
-                    "9" * 5000, float("nan"), float("inf"), None, True, [1], b"1", "1\n", "١٢")  # fmt: skip
+HOSTILE_DECIMALS = (
+    "nan",
+    "inf",
+    "-Infinity",
+    "",
+    " 1",
+    "1 ",
+    "1_000",
+    "0x10",
+    "1/3",
+    "1/0",
+    "1e999999999",
+    "--1",
+    "1e",
+    ".",
+    "9" * 5000,
+    float("nan"),
+    float("inf"),
+    None,
+    True,
+    [1],
+    b"1",
+    "1\n",
+    "١٢",
+)
 
 
 def spot(**terms):
@@ -33,7 +56,12 @@ def test_exact_refuses_what_is_no_decimal(value):
         exact("amount", value, "of X")
 
 
-@given(st.fractions() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=12) | st.floats(allow_nan=False, allow_infinity=False))
+@given(
+    st.fractions()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False, places=12)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 def test_exact_reads_the_shortest_decimal_form(value):
     assert exact("amount", value) == (value if isinstance(value, Fraction) else Fraction(str(value)))
 
@@ -46,8 +74,15 @@ def test_atoms_round_trip(decimals, atoms):
     assert asset.atoms(text.rstrip(".") if decimals else text[:-2]) == atoms
 
 
-@pytest.mark.parametrize(("amount", "rule"), [("0.001", "be a multiple of 1e-2 USD"), ("1e17", "fit 64 bits of atoms"),
-                                              (2**63, "fit 64 bits of atoms"), ("-1e400", "fit 64 bits of atoms")])
+@pytest.mark.parametrize(
+    ("amount", "rule"),
+    [
+        ("0.001", "be a multiple of 1e-2 USD"),
+        ("1e17", "fit 64 bits of atoms"),
+        (2**63, "fit 64 bits of atoms"),
+        ("-1e400", "fit 64 bits of atoms"),
+    ],
+)
 def test_atoms_refuses_rather_than_rounds(amount, rule):
     with pytest.raises(InvalidInputError, match=f"^balance must {rule}, was .* at row 3$"):
         Asset(id="USD").atoms(amount, "balance", "at row 3")
@@ -74,7 +109,11 @@ def test_ids_are_printable_text(text):
 
 
 # ---------------------------------------------------------------- times
-@given(st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1)), st.integers(-14 * 60, 14 * 60), st.integers(0, 999))
+@given(
+    st.datetimes(datetime(1700, 1, 1), datetime(2250, 1, 1)),
+    st.integers(-14 * 60, 14 * 60),
+    st.integers(0, 999),
+)
 def test_times_are_exact_nanoseconds_utc(moment, offset, nanoseconds):
     aware = moment.replace(tzinfo=timezone(timedelta(minutes=offset)))
     delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
@@ -93,9 +132,27 @@ def test_time_text_is_read_back_to_the_second(nanoseconds):
         assert time_ns("t", time_text(nanoseconds)) == seconds * 10**9
 
 
-@pytest.mark.parametrize("moment", ["", "now", "2024-01-01", "2024-01-01T00:00:00", "2024-13-01T00:00:00Z", datetime(2024, 1, 1), None,
-                                    1.5, True, 2**63, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z",
-                                    "2024-01-01T00:00:00.1234567891Z", "2024-01-01T00:00:00+99:00", "\x00", "é" * 30])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "now",
+        "2024-01-01",
+        "2024-01-01T00:00:00",
+        "2024-13-01T00:00:00Z",
+        datetime(2024, 1, 1),
+        None,
+        1.5,
+        True,
+        2**63,
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59Z",
+        "2024-01-01T00:00:00.1234567891Z",
+        "2024-01-01T00:00:00+99:00",
+        "\x00",
+        "é" * 30,
+    ],
+)
 def test_times_without_meaning_are_refused(moment):
     with pytest.raises(InvalidInputError, match="^expiry must .* of X$"):
         time_ns("expiry", moment, "of X")
@@ -108,8 +165,10 @@ def test_enumerations_may_be_given_by_their_text():
     assert isinstance(found.kind, Kind)
 
 
-@pytest.mark.parametrize(("name", "value"), [("kind", "swap"), ("kind", None), ("kind", []), ("payoff", "square"), ("right", "both"),
-                                             ("right", 1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("kind", "swap"), ("kind", None), ("kind", []), ("payoff", "square"), ("right", "both"), ("right", 1)],
+)
 def test_enumerations_are_closed(name, value):
     with pytest.raises(InvalidInputError, match=f"^{name} must be one of .* of instrument 'S'$"):
         option(**{name: value})
@@ -149,7 +208,9 @@ def test_terms_are_those_of_the_kind(kind, given_terms):
     if given_terms == wanted:
         assert spot(**build).kind is kind
     else:
-        with pytest.raises(InvalidInputError, match=rf"must be (given|absent) for kind {kind}, was .* of instrument 'S'$"):
+        with pytest.raises(
+            InvalidInputError, match=rf"must be (given|absent) for kind {kind}, was .* of instrument 'S'$"
+        ):
             spot(**build)
 
 
@@ -173,7 +234,9 @@ def test_tables_refuse_repeated_ids_and_unknown_settlement():
         Instruments.of([CALL, CALL], ASSETS)
     with pytest.raises(InvalidInputError, match="^asset id must be unique, was 'USD' at row 3$"):
         Instruments.of([], [*ASSETS, ASSETS[0]])
-    with pytest.raises(UnknownReferenceError, match="^settlement must name a known asset, was 'BTC' of instrument 'INVERSE'$"):
+    with pytest.raises(
+        UnknownReferenceError, match="^settlement must name a known asset, was 'BTC' of instrument 'INVERSE'$"
+    ):
         Instruments.of([INVERSE], ASSETS[:2])
 
 
@@ -200,4 +263,6 @@ def test_columns_follow_the_sorted_rows():
     assert found.atom.tolist() == [1e-8, 1e-2, 1e-6]
     assert found.expiry_keys[found.index["CALL"]] == expiry_key("BTC", SOON) == "BTC@2023-12-15T08:13:20Z"
     assert found.expiry_keys[found.index["SPOT"]] == "BTC@perpetual"
-    np.testing.assert_array_equal(found.select(Kind.OPTION), [i for i, row in enumerate(found) if row.kind is Kind.OPTION])
+    np.testing.assert_array_equal(
+        found.select(Kind.OPTION), [i for i, row in enumerate(found) if row.kind is Kind.OPTION]
+    )

@@ -13,13 +13,40 @@ CORE = ROOT / "_core"
 
 # From the top down; what stands in one line may not import its neighbour.
 LAYERS = [
-    {"cli", "serve"}, {"reports"}, {"scale"}, {"interop"}, {"predict"}, {"optimize"}, {"validation"}, {"liquidation"}, {"account"},
-    {"venues"}, {"margin"}, {"calibration"}, {"scenario"}, {"snapshot"}, {"records"}, {"portfolio"}, {"market"}, {"instruments"},
-    {"_checks"}, {"errors"}, {"_core"},
-]  # fmt: skip
+    {"cli", "serve"},
+    {"reports"},
+    {"scale"},
+    {"interop"},
+    {"predict"},
+    {"optimize"},
+    {"validation"},
+    {"liquidation"},
+    {"account"},
+    {"venues"},
+    {"margin"},
+    {"calibration"},
+    {"scenario"},
+    {"snapshot"},
+    {"records"},
+    {"portfolio"},
+    {"market"},
+    {"instruments"},
+    {"_checks"},
+    {"errors"},
+    {"_core"},
+]
 HEIGHT = {name: len(LAYERS) - row for row, names in enumerate(LAYERS) for name in names}
 BANNED = {"_core", "pandas"}  # `import _core` works from the repository's root by accident
-LAZY = {"scipy", "rich", "typer", "click", "plotly", "pyarrow", "ray", "matplotlib"}  # inside functions only, but for cli and serve
+LAZY = {
+    "scipy",
+    "rich",
+    "typer",
+    "click",
+    "plotly",
+    "pyarrow",
+    "ray",
+    "matplotlib",
+}  # inside functions only, but for cli and serve
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = [path for path in FILES if path != PACKAGE / "__init__.py"]
@@ -31,8 +58,18 @@ def layer(path):
 
 def imported(tree):
     """(dotted name, at module level) of every import; ``from a import b`` gives a.b."""
-    deep = {id(node) for outer in ast.walk(tree) if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)) for node in ast.walk(outer)}
-    deep |= {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test) for node in ast.walk(outer)}
+    deep = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(outer)
+    }
+    deep |= {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.unparse(outer.test)
+        for node in ast.walk(outer)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) not in deep) for alias in node.names)
@@ -75,8 +112,11 @@ def test_every_module_has_its_layer():
 def test_the_rule_catches_what_it_should():
     code = "from crossmargin.margin import x\ndef f():\n    import scipy.stats\nfrom . import y\nimport _core"
     assert list(imported(ast.parse(code))) == [
-        ("crossmargin.margin.x", True), ("..y", True), ("_core", True), ("scipy.stats", False),
-    ]  # fmt: skip
+        ("crossmargin.margin.x", True),
+        ("..y", True),
+        ("_core", True),
+        ("scipy.stats", False),
+    ]
 
 
 KERNELS = sorted([*CORE.glob("*.pyx"), *CORE.glob("*.pxd"), *CORE.glob("*.pyi"), *CORE.glob("*.py")])

@@ -46,7 +46,12 @@ def test_a_file_becomes_tables_market_and_book():
     found = desk()
     assert (found.title, found.as_of) == ("two positions", time_ns("t", "2024-01-01T00:00:00Z"))
     call = found.instruments.instrument("CALL")
-    assert (call.kind, call.right, call.strike, call.lot) == (Kind.OPTION, Right.CALL, 45000.0, Fraction(1, 10))
+    assert (call.kind, call.right, call.strike, call.lot) == (
+        Kind.OPTION,
+        Right.CALL,
+        45000.0,
+        Fraction(1, 10),
+    )
     assert found.market.value("mark", "PERP") == 42010.0
     assert found.portfolio.positions == {"PERP": Position(1500, 6_000_000), "CALL": Position(-10, -180_050)}
     assert found.portfolio.balances == {"USD": 2_000_000, "BTC": 25_000_000}
@@ -57,7 +62,9 @@ def test_a_file_becomes_tables_market_and_book():
 
 def test_observations_are_published_as_of_the_file_unless_said():
     record = changed(("observations", 0, "published"), "2023-12-31T23:00:00Z")
-    record["observations"].append({"subject": "BTC", "field": "index", "value": 1.0, "published": "2024-01-02T00:00:00Z"})
+    record["observations"].append(
+        {"subject": "BTC", "field": "index", "value": 1.0, "published": "2024-01-02T00:00:00Z"}
+    )
     found = desk(record)
     assert found.market.value("index", "BTC") == 42000.0  # a later one is not yet known
     assert found.market.seen["PERP", "mark"].published == found.as_of
@@ -65,7 +72,9 @@ def test_observations_are_published_as_of_the_file_unless_said():
 
 def test_several_accounts_are_asked_for_by_name():
     record = small()
-    record["accounts"].append(record["accounts"][0] | {"id": "fund", "owner": "O", "parent": "desk", "positions": [], "orders": []})
+    record["accounts"].append(
+        record["accounts"][0] | {"id": "fund", "owner": "O", "parent": "desk", "positions": [], "orders": []}
+    )
     found = desk(record)
     assert found.account("fund").positions == {}
     assert found.account("desk").positions["PERP"].lots == 1500
@@ -89,7 +98,9 @@ def test_the_order_of_holdings_does_not_matter(rows):
     record["accounts"][0][rows].reverse()
     for table in ("positions", "balances", "orders"):
         one, other = (getattr(s.book, table) for s in (desk(record), desk()))
-        assert {n: c.tolist() for n, c in one.columns.items()} == {n: c.tolist() for n, c in other.columns.items()}
+        assert {n: c.tolist() for n, c in one.columns.items()} == {
+            n: c.tolist() for n, c in other.columns.items()
+        }
 
 
 @pytest.mark.parametrize("file", [f for f in SEEDS if f.name != "methods.json"], ids=lambda f: f.stem)
@@ -118,15 +129,27 @@ BAD = [
     (("instruments",), None, "Expected `array`, got `null` - at `$.instruments`"),
     (("instruments", 0, "id"), "CALL", "instrument id must be unique, was 'CALL' at row 1"),
     (("instruments", 0, "kind"), "swap", "Invalid enum value 'swap'"),
-    (("instruments", 0, "settlement"), "EUR", "settlement must name a known asset, was 'EUR' of instrument 'PERP'"),
+    (
+        ("instruments", 0, "settlement"),
+        "EUR",
+        "settlement must name a known asset, was 'EUR' of instrument 'PERP'",
+    ),
     (("instruments", 0, "lot"), "0", "lot must lie in [1e-30, 1e30], was 0 of instrument 'PERP'"),
     (("instruments", 0, "lot"), "-1", "lot must lie in [1e-30, 1e30], was -1 of instrument 'PERP'"),
     (("instruments", 0, "lot"), 0.001, "Expected `str`, got `float` - at `$.instruments[0].lot`"),
     (("instruments", 0, "tick"), "1e-2", "Expected `str` matching regex"),
     (("instruments", 0, "tick"), "1" * 31, "Expected `str` matching regex"),
     (("instruments", 0, "expiry"), "2024-03-29T08:00:00Z", "expiry must be absent for kind perpetual"),
-    (("instruments", 1, "expiry"), ..., "expiry must be given for kind option, was None of instrument 'CALL'"),
-    (("instruments", 1, "expiry"), "2024-02-30T08:00:00Z", "expiry must be an ISO 8601 time, was '2024-02-30T08:00:00Z' of instrument 'CALL'"),
+    (
+        ("instruments", 1, "expiry"),
+        ...,
+        "expiry must be given for kind option, was None of instrument 'CALL'",
+    ),
+    (
+        ("instruments", 1, "expiry"),
+        "2024-02-30T08:00:00Z",
+        "expiry must be an ISO 8601 time, was '2024-02-30T08:00:00Z' of instrument 'CALL'",
+    ),
     (("instruments", 1, "expiry"), "9024-02-20T08:00:00Z", "expiry must lie in"),
     (("instruments", 1, "strike"), -1.0, "Expected `float` >= 0.0"),
     (("instruments", 1, "strike"), "45000", "Expected `float | null`, got `str`"),
@@ -137,12 +160,24 @@ BAD = [
     (("observations", 0, "confidence"), 1.1, "Expected `float` <= 1.0"),
     (("accounts",), [], "Expected `array` of length >= 1 - at `$.accounts`"),
     ((*ACCOUNT, "currency"), "EUR", "currency must name a known asset, was 'EUR' of 'desk'"),
-    ((*ACCOUNT, "positions", 0, "instrument"), "X", "instrument must name a known instrument, was 'X' of account 'desk'"),
+    (
+        (*ACCOUNT, "positions", 0, "instrument"),
+        "X",
+        "instrument must name a known instrument, was 'X' of account 'desk'",
+    ),
     ((*ACCOUNT, "positions", 0, "instrument"), "CALL", "positions key must be unique within an account"),
     ((*ACCOUNT, "positions", 0, "lots"), 1.5, "Expected `int`, got `float`"),
     ((*ACCOUNT, "positions", 0, "lots"), 2**63, "Expected `int` <= 9223372036854775807"),
-    ((*ACCOUNT, "positions", 0, "lots"), 2**53 + 1, "positions.lots must stay within ±9007199254740992, was 9007199254740993 at row 0"),
-    ((*ACCOUNT, "positions", 0, "open_cost"), "0.001", "open_cost must be a multiple of 1e-2 USD, was '0.001' of 'PERP' of account 'desk'"),
+    (
+        (*ACCOUNT, "positions", 0, "lots"),
+        2**53 + 1,
+        "positions.lots must stay within ±9007199254740992, was 9007199254740993 at row 0",
+    ),
+    (
+        (*ACCOUNT, "positions", 0, "open_cost"),
+        "0.001",
+        "open_cost must be a multiple of 1e-2 USD, was '0.001' of 'PERP' of account 'desk'",
+    ),
     ((*ACCOUNT, "positions", 0, "open_cost"), "9" * 25, "open_cost must fit 64 bits of atoms"),
     ((*ACCOUNT, "positions", 0, "pocket"), -1, "Expected `int` >= 0"),
     ((*ACCOUNT, "balances", 0, "asset"), "EUR", "asset must name a known asset, was 'EUR' of account 'desk'"),
@@ -157,10 +192,12 @@ BAD = [
     (("methods",), [], "Expected `object`, got `array` - at `$.methods`"),
     (("methods", "\x1b[31m"), {}, "method name must be a printable text"),
     (("title",), 3, "Expected `str`, got `int`"),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("path", "value", "message"), BAD, ids=lambda x: ".".join(map(str, x)) if isinstance(x, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "value", "message"), BAD, ids=lambda x: ".".join(map(str, x)) if isinstance(x, tuple) else ""
+)
 def test_a_bad_file_names_field_rule_and_value(path, value, message):
     assert message in refusal(encoded(changed(path, value)))
 
@@ -173,7 +210,9 @@ def test_an_observation_without_a_value_is_missed_where_it_is_read():
 
 def test_repeated_observations_and_orders_are_refused():
     record = small(observations=[*SMALL["observations"], SMALL["observations"][0]])
-    assert refusal(encoded(record)).startswith("observation (subject, field, time) must be unique, was ('BTC', 'index', ")
+    assert refusal(encoded(record)).startswith(
+        "observation (subject, field, time) must be unique, was ('BTC', 'index', "
+    )
     record = small()
     record["accounts"][0]["orders"] *= 2
     assert refusal(encoded(record)) == "orders key must be unique within an account, was 'id 7' at row 1"
@@ -213,7 +252,7 @@ HOSTILE = {
     "repeated method": TEXT.replace(b'"isolated": {', b'"portfolio": {'),
     "comment": b"// a comment\n" + TEXT,
     "single quotes": TEXT.replace(b'"', b"'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
@@ -237,9 +276,34 @@ def test_many_digits_are_no_trouble_where_they_mean_little():
 
 
 # ---------------------------------------------------------------- mutations
-INSERTS = [b"", b"0", b"-", b"e9", b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"\xff", b"\\", b"\n", b"true", b"1e400", b"NaN", b'"":0,']
-mutations = st.lists(st.tuples(st.integers(0, len(TEXT)), st.integers(0, 12), st.sampled_from(INSERTS) | st.binary(max_size=4)),
-                     min_size=1, max_size=4)  # fmt: skip
+INSERTS = [
+    b"",
+    b"0",
+    b"-",
+    b"e9",
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"null",
+    b"\xff",
+    b"\\",
+    b"\n",
+    b"true",
+    b"1e400",
+    b"NaN",
+    b'"":0,',
+]
+mutations = st.lists(
+    st.tuples(
+        st.integers(0, len(TEXT)), st.integers(0, 12), st.sampled_from(INSERTS) | st.binary(max_size=4)
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 
 @settings(max_examples=1500 * FACTOR)
@@ -257,13 +321,19 @@ def test_any_mutation_loads_or_is_refused(changes):
 
 
 leaves = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5)
-values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
 
 
 def paths(record, at=()):
     """Every place of a JSON value."""
     yield at
-    inner = record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
+    inner = (
+        record.items() if isinstance(record, dict) else enumerate(record) if isinstance(record, list) else ()
+    )
     for step, value in inner:
         yield from paths(value, (*at, step))
 
@@ -304,14 +374,20 @@ def test_a_file_has_a_bearable_size(tmp_path, monkeypatch):
     file = tmp_path / "a.json"
     file.write_bytes(TEXT)
     monkeypatch.setattr(snapshot, "MAX_BYTES", len(TEXT) - 1)
-    with pytest.raises(InvalidInputError, match=f"^a.json: file must hold at most {len(TEXT) - 1} bytes, was 'more'$"):
+    with pytest.raises(
+        InvalidInputError, match=f"^a.json: file must hold at most {len(TEXT) - 1} bytes, was 'more'$"
+    ):
         cm.load(file)
     monkeypatch.setattr(snapshot, "MAX_BYTES", len(TEXT))
     assert cm.load(file).title == "two positions"
 
 
 # ---------------------------------------------------------------- the documents
-RECORDS = [kind for kind in vars(records).values() if isinstance(kind, type) and issubclass(kind, records.Record) and kind is not records.Record]
+RECORDS = [
+    kind
+    for kind in vars(records).values()
+    if isinstance(kind, type) and issubclass(kind, records.Record) and kind is not records.Record
+]
 FORMAT = ROOT / "docs" / "format.md"
 
 
@@ -336,8 +412,19 @@ def test_every_observation_field_is_explained():
 def test_every_parameter_of_a_method_is_explained():
     text = FORMAT.read_text()
     margin = cm.margin
-    for kind in (margin.IsolatedMargin, margin.TieredMargin, margin.ScenarioMargin, margin.Grid, margin.Tail, margin.Haircut,
-                 margin.Charges, margin.Tiers, margin.LinearRate, margin.ScaledRate, margin.OptionRates):
+    for kind in (
+        margin.IsolatedMargin,
+        margin.TieredMargin,
+        margin.ScenarioMargin,
+        margin.Grid,
+        margin.Tail,
+        margin.Haircut,
+        margin.Charges,
+        margin.Tiers,
+        margin.LinearRate,
+        margin.ScaledRate,
+        margin.OptionRates,
+    ):
         for field in msgspec.structs.fields(kind):
             assert f"`{field.encode_name}`" in text, (kind.__name__, field.encode_name)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from crossmargin import _checks as check
 from crossmargin.account.health import currency_atom
 from crossmargin.margin import Component, Method, Requirement
@@ -24,8 +26,8 @@ class Impact:
 
     @property
     def accepted(self) -> bool:
-        after = round(self.contemplated.surplus_initial / self.atom)
-        return after >= 0 or (self.delta["initial"] <= 0 and self.delta["surplus_initial"] >= 0)
+        after = np.rint(self.contemplated.surplus_initial / self.atom)
+        return bool(after >= 0) or (self.delta["initial"] <= 0 and self.delta["surplus_initial"] >= 0)
 
 
 FIGURES = (

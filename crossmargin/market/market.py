@@ -30,7 +30,7 @@ class Market:
         check.integer("as_of", as_of)
         given = list(observations)
         check.unique("observation (subject, field, time)", ((o.subject, o.field, o.published) for o in given))
-        past = sorted((o for o in given if o.published <= as_of), key=lambda o: (o.subject, o.field, o.published))
+        past = sorted((o for o in given if o.published <= as_of), key=lambda o: o.published)
         return cls(as_of, check.text("quote", quote), {(o.subject, o.field): o for o in past})
 
     def value(self, field: str, subject: str) -> float:

@@ -136,9 +136,10 @@ def inverse_linear(instruments: Instruments) -> np.ndarray:
 def lot_values(instruments: Instruments, price: Floats) -> Floats:
     """Value of one lot at these prices, settlement asset; ``price`` is (n,) or (n, n_scenarios)."""
     size = instruments.multiplier.reshape(-1, *[1] * (price.ndim - 1))
-    value = size * price
     inverse = inverse_linear(instruments)
-    value[inverse] = -size[inverse] / price[inverse]
+    with np.errstate(over="ignore"):  # callers refuse what is not finite
+        value = size * price
+        value[inverse] = -size[inverse] / price[inverse]
     return value
 
 

@@ -14,7 +14,11 @@ def seen(published, value, subject="BTC", field="index", confidence=1.0):
     return Observation(subject=subject, field=field, value=value, published=published, confidence=confidence)
 
 
-@given(st.lists(st.integers(0, 20), unique=True, max_size=8), st.randoms(use_true_random=False), st.integers(0, 20))
+@given(
+    st.lists(st.integers(0, 20), unique=True, max_size=8),
+    st.randoms(use_true_random=False),
+    st.integers(0, 20),
+)
 def test_the_latest_published_counts_in_any_order(times, shuffler, as_of):
     rows = [seen(t, float(t)) for t in times]
     shuffler.shuffle(rows)

@@ -15,17 +15,28 @@ SMALL = st.integers(-(10**9), 10**9)
 
 position_rows = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, len(ALL) - 1), SMALL, SMALL),
-    unique_by=lambda row: row[:3], max_size=12,
-)  # fmt: skip
+    unique_by=lambda row: row[:3],
+    max_size=12,
+)
 balance_rows = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, len(ASSETS) - 1), st.integers(0, 1), SMALL),
-    unique_by=lambda row: row[:4], max_size=8,
-)  # fmt: skip
+    st.tuples(
+        st.integers(0, 2), st.integers(0, 2), st.integers(0, len(ASSETS) - 1), st.integers(0, 1), SMALL
+    ),
+    unique_by=lambda row: row[:4],
+    max_size=8,
+)
 order_rows = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 99), st.integers(0, len(ALL) - 1), st.sampled_from([1, -1]),
-              st.integers(1, 100), SMALL),
-    unique_by=lambda row: row[:2], max_size=8,
-)  # fmt: skip
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 99),
+        st.integers(0, len(ALL) - 1),
+        st.sampled_from([1, -1]),
+        st.integers(1, 100),
+        SMALL,
+    ),
+    unique_by=lambda row: row[:2],
+    max_size=8,
+)
 
 
 def columns(names, rows):
@@ -34,11 +45,13 @@ def columns(names, rows):
 
 def book(positions=(), balances=(), orders=(), accounts=ACCOUNTS, pockets=None, table=TABLE):
     return Book.of(
-        table, accounts,
+        table,
+        accounts,
         positions=columns("account pocket instrument lots open_cost", positions),
         balances=columns("account pocket asset location atoms", balances),
-        orders=columns("account id instrument side lots ticks", orders), pockets=pockets,
-    )  # fmt: skip
+        orders=columns("account id instrument side lots ticks", orders),
+        pockets=pockets,
+    )
 
 
 def same(one, other):
@@ -73,7 +86,9 @@ def test_every_row_stands_in_the_unit_of_its_account_and_pocket(positions, balan
     for account, pocket in held:
         unit = found.unit(account, pocket)
         rows = found.positions.rows(unit)
-        expected = sorted((r[2], r[3], r[4]) for r in positions if (ACCOUNTS[r[0]].id, r[1]) == (account, pocket))
+        expected = sorted(
+            (r[2], r[3], r[4]) for r in positions if (ACCOUNTS[r[0]].id, r[1]) == (account, pocket)
+        )
         names = ("instrument", "lots", "open_cost")
         assert list(zip(*(found.positions[n][rows].tolist() for n in names), strict=True)) == expected
 
@@ -95,36 +110,80 @@ def test_hedge_mode_shares_balances():
         found.unit("zoe", 1)
 
 
-@pytest.mark.parametrize(("pockets", "message"), [
-    ({"account": [0], "pocket": [1], "uses": [2]}, "pockets.uses must be the pocket itself or 0, was 2 at row 0"),
-    ({"account": [0], "pocket": [0], "uses": [1]}, "pockets.uses must be the pocket itself or 0, was 1 at row 0"),
-    ({"account": [3], "pocket": [1], "uses": [0]}, "pockets.account must be a row of 3 accounts, was 3 at row 0"),
-    ({"account": [1, 1], "pocket": [1, 1], "uses": [0, 1]}, "pockets key must be unique within an account, was 'pocket 1' at row 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pockets", "message"),
+    [
+        (
+            {"account": [0], "pocket": [1], "uses": [2]},
+            "pockets.uses must be the pocket itself or 0, was 2 at row 0",
+        ),
+        (
+            {"account": [0], "pocket": [0], "uses": [1]},
+            "pockets.uses must be the pocket itself or 0, was 1 at row 0",
+        ),
+        (
+            {"account": [3], "pocket": [1], "uses": [0]},
+            "pockets.account must be a row of 3 accounts, was 3 at row 0",
+        ),
+        (
+            {"account": [1, 1], "pocket": [1, 1], "uses": [0, 1]},
+            "pockets key must be unique within an account, was 'pocket 1' at row 1",
+        ),
+    ],
+)
 def test_bad_pockets_are_refused(pockets, message):
     with pytest.raises(InvalidInputError) as error:
         book(pockets=pockets)
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize(("rows", "message"), [
-    ({"positions": [(3, 0, 0, 1, 0)]}, "positions.account must be a row of 3 accounts, was 3 at row 0"),
-    ({"positions": [(0, 0, 8, 1, 0)]}, "positions.instrument must be a row of 8 instruments, was 8 at row 0"),
-    ({"positions": [(0, 0, -1, 1, 0)]}, "positions.instrument must be a row of 8 instruments, was -1 at row 0"),
-    ({"balances": [(0, 0, 3, 0, 1)]}, "balances.asset must be a row of 3 assets, was 3 at row 0"),
-    ({"positions": [(0, -1, 0, 1, 0)]}, "positions.pocket must be >= 0, was -1 at row 0"),
-    ({"positions": [(0, 0, 0, 2**53 + 1, 0)]}, f"positions.lots must stay within ±{2**53}, was {2**53 + 1} at row 0"),
-    ({"positions": [(0, 0, 0, float("inf"), 0)]}, "positions.lots must be 64-bit integers, was inf at row 0"),
-    ({"positions": [(0, 0, 0, 1, 2**63)]}, f"positions.open_cost must be 64-bit integers, was {2**63} at row 0"),
-    ({"positions": [(0, 0, 0, 1, 0), (1, 0, 0, 1, 0), (0, 0, 0, 1, 0)]},
-     "positions key must be unique within an account, was 'instrument 0, pocket 0' at row 2"),
-    ({"balances": [(0, 0, 1, 0, 1), (0, 0, 1, 0, 2)]},
-     "balances key must be unique within an account, was 'asset 1, location 0, available_from 0, pocket 0' at row 1"),
-    ({"orders": [(0, 5, 0, 1, 1, 1), (0, 5, 1, -1, 2, 2)]}, "orders key must be unique within an account, was 'id 5' at row 1"),
-    ({"orders": [(0, 5, 0, 0, 1, 1)]}, "orders.side must be +1 (buy) or -1 (sell), was 0 at row 0"),
-    ({"orders": [(0, 5, 0, -(2**63), 1, 1)]}, f"orders.side must be +1 (buy) or -1 (sell), was {-(2**63)} at row 0"),
-    ({"orders": [(0, 5, 0, 1, 0, 1)]}, "orders.lots must be > 0, was 0 at row 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"positions": [(3, 0, 0, 1, 0)]}, "positions.account must be a row of 3 accounts, was 3 at row 0"),
+        (
+            {"positions": [(0, 0, 8, 1, 0)]},
+            "positions.instrument must be a row of 8 instruments, was 8 at row 0",
+        ),
+        (
+            {"positions": [(0, 0, -1, 1, 0)]},
+            "positions.instrument must be a row of 8 instruments, was -1 at row 0",
+        ),
+        ({"balances": [(0, 0, 3, 0, 1)]}, "balances.asset must be a row of 3 assets, was 3 at row 0"),
+        ({"positions": [(0, -1, 0, 1, 0)]}, "positions.pocket must be >= 0, was -1 at row 0"),
+        (
+            {"positions": [(0, 0, 0, 2**53 + 1, 0)]},
+            f"positions.lots must stay within ±{2**53}, was {2**53 + 1} at row 0",
+        ),
+        (
+            {"positions": [(0, 0, 0, float("inf"), 0)]},
+            "positions.lots must be 64-bit integers, was inf at row 0",
+        ),
+        (
+            {"positions": [(0, 0, 0, 1, 2**63)]},
+            f"positions.open_cost must be 64-bit integers, was {2**63} at row 0",
+        ),
+        (
+            {"positions": [(0, 0, 0, 1, 0), (1, 0, 0, 1, 0), (0, 0, 0, 1, 0)]},
+            "positions key must be unique within an account, was 'instrument 0, pocket 0' at row 2",
+        ),
+        (
+            {"balances": [(0, 0, 1, 0, 1), (0, 0, 1, 0, 2)]},
+            "balances key must be unique within an account, "
+            "was 'asset 1, location 0, available_from 0, pocket 0' at row 1",
+        ),
+        (
+            {"orders": [(0, 5, 0, 1, 1, 1), (0, 5, 1, -1, 2, 2)]},
+            "orders key must be unique within an account, was 'id 5' at row 1",
+        ),
+        ({"orders": [(0, 5, 0, 0, 1, 1)]}, "orders.side must be +1 (buy) or -1 (sell), was 0 at row 0"),
+        (
+            {"orders": [(0, 5, 0, -(2**63), 1, 1)]},
+            f"orders.side must be +1 (buy) or -1 (sell), was {-(2**63)} at row 0",
+        ),
+        ({"orders": [(0, 5, 0, 1, 0, 1)]}, "orders.lots must be > 0, was 0 at row 0"),
+    ],
+)
 def test_bad_rows_are_refused_with_their_place(rows, message):
     with pytest.raises(InvalidInputError) as error:
         book(**rows)
@@ -162,5 +221,10 @@ def test_a_refusal_leaves_the_given_columns_alone():
 
 def test_tables_are_read_only():
     found = book([(0, 0, 0, 1, 0)])
-    for column in (*found.positions.columns.values(), found.positions.start, found.unit_account, found.unit_pocket):
+    for column in (
+        *found.positions.columns.values(),
+        found.positions.start,
+        found.unit_account,
+        found.unit_pocket,
+    ):
         assert not column.flags.writeable

@@ -73,7 +73,9 @@ def lot_value(row, price):
 def lot_gain(row, assets, figures, as_of, rule, scenario, quote, conversion):
     """Profit of one lot, converted at the shocked or the unshocked price of its settlement asset."""
     moves, shocks, weight = scenario
-    after = lot_value(row, shocked_mark(row, figures, as_of, rule, moves[row.underlying], shocks[row.underlying]))
+    after = lot_value(
+        row, shocked_mark(row, figures, as_of, rule, moves[row.underlying], shocks[row.underlying])
+    )
     profit = after - lot_value(row, mark(row, figures))
     settlement = assets[row.settlement]
     price = asset_price(figures, quote, settlement)
@@ -90,6 +92,9 @@ def unit_gain(asset, figures, scenario, quote):
 def risk_array(instruments, figures, as_of, scenarios, rule, quote="USD", conversion="shocked"):
     """(lots, units): a list of rows, one figure a scenario."""
     assets = {asset.id: asset for asset in instruments.assets}
-    lots = [[lot_gain(row, assets, figures, as_of, rule, s, quote, conversion) for s in scenarios] for row in instruments]
+    lots = [
+        [lot_gain(row, assets, figures, as_of, rule, s, quote, conversion) for s in scenarios]
+        for row in instruments
+    ]
     units = [[unit_gain(asset, figures, s, quote) for s in scenarios] for asset in instruments.assets]
     return lots, units

@@ -22,7 +22,9 @@ def test_array16_is_seven_moves_by_two_volatilities_and_two_extremes():
 
 def test_array16_scales_each_underlying():
     found = named("array16", price_range=0.5, volatility_range=0.0, scale={"A": 1.0, "B": 0.2})
-    np.testing.assert_allclose(found.move[:, 1], np.where(found.move[:, 0] == -0.99, -0.3, 0.2 * found.move[:, 0]), rtol=1e-14)
+    np.testing.assert_allclose(
+        found.move[:, 1], np.where(found.move[:, 0] == -0.99, -0.3, 0.2 * found.move[:, 0]), rtol=1e-14
+    )
     assert found.move[15, 0] == -0.99  # three ranges below zero: no price falls by more than all
 
 
@@ -33,19 +35,33 @@ def test_portfolio33_without_its_two_skews():
     np.testing.assert_allclose(found.move[2:23, 0], np.repeat(0.045 * np.arange(-3, 4), 3), atol=1e-15)
     np.testing.assert_array_equal(found.volatility[2:23, 0], np.tile([-0.3, 0.0, 0.5], 7))
     np.testing.assert_allclose(1 + found.move[23:, 0], [0.34, 0.67, 1.5, 2, 3, 4, 5, 6], rtol=1e-15)
-    np.testing.assert_array_equal(found.weight[23:], [0.21, 0.42, 0.2772, 0.1386, 0.0693, 0.0462, 0.03465, 0.02772])
+    np.testing.assert_array_equal(
+        found.weight[23:], [0.21, 0.42, 0.2772, 0.1386, 0.0693, 0.0462, 0.03465, 0.02772]
+    )
     assert found.weight[:23].tolist() == [1.0] * 23
     assert len(set(found.labels)) == 31
 
 
 def test_every_name_is_known():
     assert set(NAMED) == {"array16", "portfolio33"}
-    with pytest.raises(UnknownReferenceError, match=r"^scenario set must name a known set \(array16, portfolio33\), was 'span'$"):
+    with pytest.raises(
+        UnknownReferenceError,
+        match=r"^scenario set must name a known set \(array16, portfolio33\), was 'span'$",
+    ):
         named("span")
 
 
-@pytest.mark.parametrize(("name", "value"), [("price_range", np.nan), ("price_range", 0.0), ("price_range", -0.1), ("price_range", "a"),
-                                             ("volatility_range", np.inf), ("volatility_range", -0.1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("price_range", np.nan),
+        ("price_range", 0.0),
+        ("price_range", -0.1),
+        ("price_range", "a"),
+        ("volatility_range", np.inf),
+        ("volatility_range", -0.1),
+    ],
+)
 def test_ranges_are_checked(name, value):
     with pytest.raises(InvalidInputError, match=f"^{name} must"):
         named("array16", **{"price_range": 0.1, "volatility_range": 0.1} | {name: value})

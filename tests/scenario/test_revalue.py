@@ -29,9 +29,16 @@ from strategies import (
 
 TABLE = instruments()
 SOON_KEY, LATE_KEY = expiry_key("BTC", SOON), expiry_key("BTC", LATE)
-RULES = st.builds(VolatilityRule, mode=st.sampled_from(["relative", "absolute"]), short_power=st.floats(0, 0.5),
-                  long_power=st.floats(0, 0.5), floor_up=st.floats(0, 0.8))
-ROWS = st.lists(st.tuples(st.floats(-0.9, 3.0), st.floats(-1.5, 1.5), st.floats(0.01, 1.0)), min_size=1, max_size=5)
+RULES = st.builds(
+    VolatilityRule,
+    mode=st.sampled_from(["relative", "absolute"]),
+    short_power=st.floats(0, 0.5),
+    long_power=st.floats(0, 0.5),
+    floor_up=st.floats(0, 0.8),
+)
+ROWS = st.lists(
+    st.tuples(st.floats(-0.9, 3.0), st.floats(-1.5, 1.5), st.floats(0.01, 1.0)), min_size=1, max_size=5
+)
 
 
 def scenario_set(rows, rule=None):
@@ -56,7 +63,9 @@ def test_figures_of_one_lot_by_hand():
     np.testing.assert_allclose(found.lots[at["LINEAR"]], [30.01 * 0.999, -150.05 * 0.999 * 0.4], rtol=1e-14)
     # inverse: -10 / P BTC, the profit paid in a coin that itself moved
     coins = [-10 / 33_165 + 10 / 30_150, -10 / 15_075 + 10 / 30_150]
-    np.testing.assert_allclose(found.lots[at["INVERSE"]], [coins[0] * 33_000, coins[1] * 15_000 * 0.4], rtol=1e-12)
+    np.testing.assert_allclose(
+        found.lots[at["INVERSE"]], [coins[0] * 33_000, coins[1] * 15_000 * 0.4], rtol=1e-12
+    )
     # quanto: 1e-6 BTC a point
     np.testing.assert_allclose(found.lots[at["QUANTO"]][0], 3_002 * 1e-6 * 33_000, rtol=1e-12)
     np.testing.assert_allclose(found.units[TABLE.asset_index["BTC"]], [3_000.0, -6_000.0], rtol=1e-14)
@@ -71,7 +80,10 @@ def test_nothing_moves_nothing_gains():
 
 def test_the_order_of_instruments_does_not_matter():
     scenarios = scenario_set([(0.1, 0.2, 1.0), (-0.3, 0.0, 0.5)])
-    np.testing.assert_array_equal(risk_array(instruments(ALL[::-1]), market(), scenarios).lots, risk_array(TABLE, market(), scenarios).lots)
+    np.testing.assert_array_equal(
+        risk_array(instruments(ALL[::-1]), market(), scenarios).lots,
+        risk_array(TABLE, market(), scenarios).lots,
+    )
 
 
 def test_empty_tables_and_assets_alone():
@@ -103,7 +115,13 @@ def test_dollar_delta_of_a_linear_and_an_inverse_lot():
 def test_a_moved_market_by_explicit_expectations(x):
     found = moved_market(TABLE, market(), {"BTC": x})
     expected = dict(FIGURES)
-    for subject, field in (("BTC", "index"), ("LINEAR", "mark"), ("INVERSE", "mark"), ("QUANTO", "mark"), (SOON_KEY, "forward")):
+    for subject, field in (
+        ("BTC", "index"),
+        ("LINEAR", "mark"),
+        ("INVERSE", "mark"),
+        ("QUANTO", "mark"),
+        (SOON_KEY, "forward"),
+    ):
         expected[subject, field] *= 1 + x
     expected[LATE_KEY, "forward"] = 400.0 + 30_500.0 * (1 + x)  # the fixed part stays
     rule = VolatilityRule()
@@ -143,10 +161,12 @@ def test_a_move_of_everything_is_refused():
 
 # ---------------------------------------------------------------- bad markets
 NEEDED = {
-    "SPOT": ["BTC index"], "LINEAR": ["LINEAR mark", "BTC index", "USDC index"], "INVERSE": ["INVERSE mark", "BTC index"],
+    "SPOT": ["BTC index"],
+    "LINEAR": ["LINEAR mark", "BTC index", "USDC index"],
+    "INVERSE": ["INVERSE mark", "BTC index"],
     "CALL": ["CALL mark", "CALL volatility", f"{SOON_KEY} forward"],
     "COIN_CALL": ["COIN_CALL mark", "COIN_CALL volatility", f"{LATE_KEY} forward", "BTC index"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "absent"), [(name, key) for name, keys in NEEDED.items() for key in keys])
@@ -154,7 +174,9 @@ def test_a_missing_observation_is_named(name, absent):
     subject, field = absent.rsplit(" ", 1)
     row = next(row for row in ALL if row.id == name)
     held = {key: value for key, value in FIGURES.items() if key != (subject, field)}
-    with pytest.raises(MissingPriceError, match=f"^market must hold {field} of '{subject}', was absent at {AS_OF} ns$"):
+    with pytest.raises(
+        MissingPriceError, match=f"^market must hold {field} of '{subject}', was absent at {AS_OF} ns$"
+    ):
         risk_array(instruments([row]), market(held), scenario_set([(0.1, 0.0, 1.0)]))
 
 
@@ -162,18 +184,26 @@ def test_a_missing_observation_is_named(name, absent):
 def test_absent_rates_and_fixings_are_zero(absent):
     scenarios = scenario_set([(0.1, 0.1, 1.0)])
     left_out, zero = ({k: v for k, v in FIGURES.items() if k != absent}, FIGURES | {absent: 0.0})
-    np.testing.assert_array_equal(*(risk_array(TABLE, market(seen), scenarios).lots for seen in (left_out, zero)))
+    np.testing.assert_array_equal(
+        *(risk_array(TABLE, market(seen), scenarios).lots for seen in (left_out, zero))
+    )
 
 
 @pytest.mark.parametrize("price", [-36.98, 0.0])
 def test_linear_instruments_take_any_finite_price(price):
-    found = risk_array(instruments([LINEAR, SPOT]), market(FIGURES | {("LINEAR", "mark"): price}), scenario_set([(0.5, 0.0, 1.0)]))
+    found = risk_array(
+        instruments([LINEAR, SPOT]),
+        market(FIGURES | {("LINEAR", "mark"): price}),
+        scenario_set([(0.5, 0.0, 1.0)]),
+    )
     assert found.lots[0, 0] == pytest.approx(price * 0.01 * 0.5 * 0.999, rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize("price", [-1.0, 0.0])
 def test_inverse_instruments_take_a_positive_price(price):
-    with pytest.raises(InvalidInputError, match=f"^mark must be > 0 for an inverse payoff, was {price} of 'INVERSE'$"):
+    with pytest.raises(
+        InvalidInputError, match=f"^mark must be > 0 for an inverse payoff, was {price} of 'INVERSE'$"
+    ):
         risk_array(TABLE, market(FIGURES | {("INVERSE", "mark"): price}), scenario_set([(0.1, 0.0, 1.0)]))
 
 
@@ -188,7 +218,11 @@ def test_a_negative_forward_is_outside_the_domain_of_the_named_instrument():
 def test_a_forward_that_a_scenario_makes_negative_is_named_too():
     bad = market(FIGURES | {(LATE_KEY, "forward_fixed"): 40_000.0})  # the moving part is below zero
     with pytest.raises(KernelError, match="^Black-76 value of 'PUT' at forward -5500: DOMAIN$"):
-        risk_array(instruments([r for r in ALL if r.id in {"CALL", "PUT"}]), bad, scenario_set([(0.0, 0.0, 1.0), (4.0, 0.0, 1.0)]))
+        risk_array(
+            instruments([r for r in ALL if r.id in {"CALL", "PUT"}]),
+            bad,
+            scenario_set([(0.0, 0.0, 1.0), (4.0, 0.0, 1.0)]),
+        )
 
 
 def test_a_zero_forward_and_a_zero_strike_have_their_limits():
@@ -197,11 +231,18 @@ def test_a_zero_forward_and_a_zero_strike_have_their_limits():
     found = risk_array(instruments([zero]), market(seen), scenario_set([(0.1, 0.0, 1.0)]))
     discount = np.exp(-0.04 / 12)
     assert found.lots[0, 0] == pytest.approx(3_012.0 * discount, rel=1e-12)  # worth its forward
-    dead = risk_array(instruments([CALL]), market(FIGURES | {(SOON_KEY, "forward"): 0.0}), scenario_set([(0.1, 0.0, 1.0)]))
+    dead = risk_array(
+        instruments([CALL]), market(FIGURES | {(SOON_KEY, "forward"): 0.0}), scenario_set([(0.1, 0.0, 1.0)])
+    )
     assert dead.lots.tolist() == [[0.0]]
-    with pytest.raises(InvalidInputError, match="^forward must be > 0 for an inverse payoff, was 0.0 of 'COIN_CALL'$"):
-        risk_array(instruments([COIN_CALL]), market(FIGURES | {(LATE_KEY, "forward"): 0.0, (LATE_KEY, "forward_fixed"): 0.0}),
-                   scenario_set([(0.1, 0.0, 1.0)]))
+    with pytest.raises(
+        InvalidInputError, match="^forward must be > 0 for an inverse payoff, was 0.0 of 'COIN_CALL'$"
+    ):
+        risk_array(
+            instruments([COIN_CALL]),
+            market(FIGURES | {(LATE_KEY, "forward"): 0.0, (LATE_KEY, "forward_fixed"): 0.0}),
+            scenario_set([(0.1, 0.0, 1.0)]),
+        )
 
 
 def test_figures_beyond_all_floats_are_refused_by_name():
@@ -209,11 +250,15 @@ def test_figures_beyond_all_floats_are_refused_by_name():
     with pytest.raises(InvalidInputError, match="^gain must be finite, was inf of 'LINEAR'$"):
         risk_array(instruments([LINEAR]), huge, scenario_set([(9.0, 0.0, 1.0)]))
     with pytest.raises(InvalidInputError, match="^gain must be finite, was inf of 'BTC'$"):
-        risk_array(instruments([]), market(FIGURES | {("BTC", "index"): 1e308}), scenario_set([(9.0, 0.0, 1.0)]))
+        risk_array(
+            instruments([]), market(FIGURES | {("BTC", "index"): 1e308}), scenario_set([(9.0, 0.0, 1.0)])
+        )
 
 
 def test_unmoved_underlyings_and_unknown_conversions_are_refused():
-    with pytest.raises(InvalidInputError, match="^scenario set 's' must move every underlying held, was 'BTC'$"):
+    with pytest.raises(
+        InvalidInputError, match="^scenario set 's' must move every underlying held, was 'BTC'$"
+    ):
         risk_array(TABLE, market(), ScenarioSet.of("s", move=[0.1], underlyings=("ETH",)))
     with pytest.raises(InvalidInputError, match="^conversion must be one of shocked, base, was 'spot'$"):
         risk_array(TABLE, market(), scenario_set([(0.1, 0.0, 1.0)]), conversion="spot")

@@ -23,7 +23,9 @@ from crossmargin.margin.plan.quantum import Quanta
 
 FANS_OUT = {"at", "least", "most", "norm"}
 SORTS = {"kth", "tail_mean"}
-LOTS, ITEM, SLOT, TOTAL, ELEMENT, JOIN = range(6)
+LOTS, ITEM, SLOT, TOTAL, ELEMENT, JOIN, FEW_ROWS = range(7)
+FEW = 4  # rows up to which a loop per operation costs more than it saves
+SCALAR = {"add", "sub", "scale", "product", "neg", "abs", "positive", "short", "min", "max", "sided", "pick"}
 Change = tuple[str, int, float]  # holding, item key, quantity
 
 
@@ -88,7 +90,7 @@ class Plumbing:
         self.paths = Paths.of(bound)
         self.axis = {axis: number for number, axis in enumerate(bound.program.axes)}
         self.column, self.offset, self.width = self.paths.columns
-        self.args: list[int] = []
+        self.joined: list[int] = []
 
     def engine(self, quanta: Quanta) -> increment.Engine:
         program, holdings = self.bound.program, self.bound.program.holdings
@@ -100,7 +102,7 @@ class Plumbing:
         axes, maps = self.axes()
         registers, size = self.registers()
         return increment.Engine(
-            stacked(steps, 15), starts(steps), stacked(consts, 4), starts(consts), whole([*self.args, 0]),
+            stacked(steps, 19), starts(steps), stacked(consts, 4), starts(consts), whole([*self.joined, 0]),
             self.layout.nodes[:, 2].copy(), self.layout.constants, quanta.magic, axes, maps,
             whole([self.axis[h.axis] for h in holdings]), whole([self.column[h.name] for h in holdings]),
             np.array([quanta.lots[h.name] for h in holdings]), whole([self.width[a] for a in program.axes]),
@@ -111,23 +113,37 @@ class Plumbing:
         """One row of the step table, see ``_core/increment.pxd``."""
         node = self.bound.program.nodes[number]
         kind = self.kind(node)
-        read = [] if kind <= TOTAL else list(node.args)
-        start = len(self.args)
-        self.args += read
-        rows = [self.bound.n_rows(self.bound.program.nodes[a]) for a in node.args]
-        variant = VARIANTS[node.op].index(node.name) if node.op in VARIANTS else 0
         offset = self.column[node.holding] if kind <= ITEM and node.holding else self.offset.get(number, 0)
         table = int(self.layout.nodes[number, 9]) if node.op == "slot" else -1
-        return [
-            kind, number, int(holding in self.paths.depends[number]), self.axis[node.key], offset, table,
-            node.args[0] if kind == TOTAL else 0, int(node.holding == holding), start, len(read),
-            node.operation.code, self.bound.n_rows(node), rows[0] if rows else 0, variant,
+        args, steps = self.arguments(node, kind)
+        rows = [self.bound.n_rows(self.bound.program.nodes[a]) for a in node.args]
+        variant = VARIANTS[node.op].index(node.name) if node.op in VARIANTS else 0
+        element = [
+            node.operation.code, len(node.args), self.bound.n_rows(node), rows[0] if rows else 0, variant,
             rows[1] if len(rows) > 1 else 0,
         ]  # fmt: skip
+        return [
+            kind, number, int(holding in self.paths.depends[number]), self.axis[node.key], offset, table,
+            node.args[0] if kind == TOTAL else 0, int(node.holding == holding), *args, steps, *element,
+        ]  # fmt: skip
+
+    def arguments(self, node: Node, kind: int) -> tuple[list[int], int]:
+        """Argument nodes, and a bit for each that has rows; those of a join lie in a list."""
+        if kind == JOIN:
+            start = len(self.joined)
+            self.joined += node.args
+            return [start, len(node.args), 0, 0], 0
+        if kind <= TOTAL:
+            return [0, 0, 0, 0], 0
+        several = [self.layout.nodes[a, 2] != 1 for a in node.args]
+        filled = [*node.args, *[node.args[0]] * (4 - len(node.args))]
+        return filled, sum(int(rows) << place for place, rows in enumerate(several))
 
     def kind(self, node: Node) -> int:
         if node.op == "slot":
             return ITEM if self.paths.of_item(node) else SLOT
+        if node.op in SCALAR and 0 < self.bound.n_rows(node) <= FEW:
+            return FEW_ROWS
         return {"each": LOTS, "total": TOTAL, "concat": JOIN}.get(node.op, ELEMENT)
 
     def constants(self, path: Iterable[int]) -> list[list[int]]:
