@@ -187,7 +187,7 @@ def main() -> None:
         sys.stdout.flush()
     except CrossmarginError as error:
         fail(str(error))
-    except FloatingPointError:
+    except ArithmeticError:
         fail(BEYOND)
     except TyperError as error:
         fail(error.format_message())

@@ -322,6 +322,15 @@ def test_an_answer_beyond_all_figures_is_one_line(run, tmp_path):
             assert "finite" in refused(run(command, file, "--json"))
 
 
+def test_an_index_of_zero_is_answered_or_refused_by_every_method(run, tmp_path):
+    record = json.loads((SEEDS / "crypto.json").read_text())
+    index = next(o for o in record["observations"] if (o["subject"], o["field"]) == ("ETH", "index"))
+    index["value"] = 0.0
+    (tmp_path / "m.json").write_bytes(encoded(record))
+    for method in record["methods"]:
+        answered_or_refused(run("explain", tmp_path / "m.json", "--method", method, "--json"))
+
+
 MARKETS = [
     (0, "value", 0.0, None),
     (0, "value", -5.0, "index must be >= 0 for an asset, was -5.0 of 'BTC'"),

@@ -7,6 +7,7 @@ import msgspec
 from crossmargin import _checks as check
 from crossmargin.instruments import Instruments
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.empty import check_empty
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.prepared import Prepared
 from crossmargin.margin.requirement import LEVELS, Requirement
@@ -52,6 +53,7 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
         shape = self.axes(instruments)
         shape["rows"] = {"level": LEVELS, **shape["rows"]}
         bound = Binding.of(self.program(), tables=self.tables(instruments, market), **shape)
+        check_empty(bound)
         return Prepared(self, instruments, market, bound)
 
     def requirement(self, portfolio: Portfolio, market: Market, *, orders: str = "venue") -> Requirement:
