@@ -9,7 +9,7 @@ held alone, never on history. Complexity: the rows of the path's nodes, whatever
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from crossmargin._core.elements cimport element, one_row
 from crossmargin._core.status cimport Status
 

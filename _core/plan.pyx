@@ -6,7 +6,7 @@ Sums run in the order of the book's rows: the result of a unit depends on nothin
 Complexity: rows of the book x rows of their tables, plus held keys x rows a node.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from crossmargin._core.status cimport Status
@@ -54,7 +54,7 @@ cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize
     """Add a unit's rows to the block: pairs, and the quantity of each holding."""
     cdef Py_ssize_t h, row, axis
     cdef const Source* source
-    cdef int64_t key, pair, before
+    cdef int64_t key, pair
     b.pair_key[local] = 0
     b.pair_unit[local] = local
     b.count[0] = local + 1

@@ -37,9 +37,7 @@ Level = Annotated[str, typer.Option("--level", help="initial or maintenance.")]
 Policy = Annotated[str, typer.Option("--orders", help="Resting orders: venue, worst_fill or none.")]
 Resting = Annotated[bool, typer.Option("--resting", help="Contemplate the orders as resting, at their worst fill.")]
 Underlying = Annotated[str, typer.Option("--underlying", help="Only this underlying.")]
-OrderText = Annotated[
-    list[str], typer.Option("--order", help='An order: "buy LOTS INSTRUMENT LIMIT"; repeatable.')
-]
+OrderText = Annotated[list[str], typer.Option("--order", help='An order: "buy LOTS INSTRUMENT LIMIT"; repeatable.')]
 
 
 @app.command()
@@ -56,7 +54,9 @@ def margin(file: File, account: AccountName = "", orders: Policy = "venue", as_j
         print_json({"methods": {c.name: compare.plain(c) for c in columns}, "explanation": explained.plain()})
         return
     out.print(compare.table(columns))
-    out.print(f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False, emoji=False)
+    out.print(
+        f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False, emoji=False
+    )
     out.print(tree(explained))
 
 

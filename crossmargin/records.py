@@ -18,7 +18,7 @@ class Record(Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True
     """Base: unknown fields are refused, since a typing error must not be read as a default."""
 
 
-class AssetRecord(Record):
+class AssetRecord(Record, frozen=True):
     """An asset: ``10**-decimals`` is its atom; ``underlying`` moves its price, none if absent."""
 
     id: Id
@@ -26,7 +26,7 @@ class AssetRecord(Record):
     underlying: Id | None = None
 
 
-class InstrumentRecord(Record):
+class InstrumentRecord(Record, frozen=True):
     """A contract specification; strike, right and expiry as its kind demands."""
 
     id: Id
@@ -42,7 +42,7 @@ class InstrumentRecord(Record):
     expiry: Time | None = None
 
 
-class ObservationRecord(Record):
+class ObservationRecord(Record, frozen=True):
     """One figure about one subject; fields and their units stand in ``crossmargin.market.FIELDS``."""
 
     subject: Id
@@ -53,7 +53,7 @@ class ObservationRecord(Record):
     source: str = ""
 
 
-class PositionRecord(Record):
+class PositionRecord(Record, frozen=True):
     """Signed lots; ``open_cost`` is what they cost, in units of the settlement asset."""
 
     instrument: Id
@@ -62,7 +62,7 @@ class PositionRecord(Record):
     pocket: Annotated[int, Meta(ge=0)] = 0
 
 
-class BalanceRecord(Record):
+class BalanceRecord(Record, frozen=True):
     """A signed amount of an asset; negative is debt."""
 
     asset: Id
@@ -70,7 +70,7 @@ class BalanceRecord(Record):
     pocket: Annotated[int, Meta(ge=0)] = 0
 
 
-class OrderRecord(Record):
+class OrderRecord(Record, frozen=True):
     """A resting order: open lots and limit price."""
 
     id: Int64
@@ -81,7 +81,7 @@ class OrderRecord(Record):
     pocket: Annotated[int, Meta(ge=0)] = 0
 
 
-class AccountRecord(Record):
+class AccountRecord(Record, frozen=True):
     """An account and all that it holds."""
 
     id: Id
@@ -93,7 +93,7 @@ class AccountRecord(Record):
     orders: list[OrderRecord] = []
 
 
-class SnapshotRecord(Record):
+class SnapshotRecord(Record, frozen=True):
     """One file: everything as of one moment. ``methods`` is read by the layer that knows methods."""
 
     format: Literal["crossmargin/1"]

@@ -7,6 +7,7 @@ counts nothing. A debt counts ``price * a * (1 + debt_weight)``: a haircut never
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from crossmargin import _checks as check
@@ -15,8 +16,6 @@ from crossmargin.margin.plan.builder import Builder, Expression, Held
 from crossmargin.margin.requirement import LEVELS
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices
-
-import msgspec
 
 FAR = 1e300  # a tier that nothing reaches
 
@@ -103,7 +102,9 @@ def padded_edges(haircut: Haircut, width: int) -> list[float]:
 
 def weights(haircut: Haircut, rates: tuple[float, ...], width: int) -> list[float]:
     """Weight of each tier, 0 from the cap on."""
-    kept = [1.0 - rate for edge, rate in zip(haircut.edges, rates, strict=True) if haircut.cap is None or edge < haircut.cap]
+    kept = [
+        1.0 - rate for edge, rate in zip(haircut.edges, rates, strict=True) if haircut.cap is None or edge < haircut.cap
+    ]
     return kept + [0.0] * (width - len(kept))
 
 

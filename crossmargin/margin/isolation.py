@@ -12,7 +12,8 @@ from crossmargin.portfolio import Account, Book, Portfolio
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Netting:
     """``isolated`` is the sum of initial requirements of each position held alone, orders excluded;
-    ``benefit = isolated - initial``; ``efficiency = isolated / initial``, account currency."""
+    ``benefit = isolated - initial``; ``efficiency = isolated / initial``, account currency.
+    """
 
     isolated: float
     initial: float

@@ -31,7 +31,9 @@ class Keys:
         keys.labels["asset"] = tuple(asset.id for asset in instruments.assets)
         keys.items = {"position": np.arange(n), "cost": np.arange(n), "balance": np.arange(n_assets)}
         expiries = instruments.expiry_keys
-        strikes = [f"{e}:{row.strike!r}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)]
+        strikes = [
+            f"{e}:{row.strike!r}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)
+        ]
         keys.add("instrument", "strike", strikes)
         of_strike = dict(zip(strikes, expiries, strict=True))
         keys.add("strike", "expiry", [of_strike[strike] for strike in keys.labels["strike"]])
@@ -48,11 +50,12 @@ class Keys:
         index = {label: number for number, label in enumerate(labels)}
         self.maps[child, parent] = np.array([index[name] for name in of_child], dtype=np.int64)
 
-    def pick(self, axis: str, names: Sequence[str], rows: Sequence[int]) -> None:
+    def pick(self, axis: str, names: Sequence[str], rows: Iterable[int]) -> None:
         """Add an axis of some items of a source; the others are not held under it (-1)."""
-        self.labels[axis] = tuple(names[row] for row in rows)
+        chosen = [int(row) for row in rows]
+        self.labels[axis] = tuple(names[row] for row in chosen)
         items = np.full(len(names), -1, dtype=np.int64)
-        items[list(rows)] = np.arange(len(rows))
+        items[chosen] = np.arange(len(chosen))
         self.items[axis] = items
 
     def add_groups(self, instruments: Instruments, groups: Mapping[str, list[str]]) -> None:

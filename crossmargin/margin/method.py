@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from crossmargin import _checks as check
+from crossmargin.errors import InvalidInputError
 from crossmargin.instruments import Instruments
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.empty import check_empty
@@ -50,10 +51,15 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
 
     def prepare(self, instruments: Instruments, market: Market) -> Prepared:
         """Build the plan and fill its tables: everything that a mark, a clock or a parameter decides."""
+        prepared = self.bind(instruments, market)
+        check_empty(prepared.bound)
+        return prepared
+
+    def bind(self, instruments: Instruments, market: Market) -> Prepared:
+        """``prepare`` without the check that summed expressions are 0 where nothing is held."""
         shape = self.axes(instruments)
         shape["rows"] = {"level": LEVELS, **shape["rows"]}
         bound = Binding.of(self.program(), tables=self.tables(instruments, market), **shape)
-        check_empty(bound)
         return Prepared(self, instruments, market, bound)
 
     def requirement(self, portfolio: Portfolio, market: Market, *, orders: str = "venue") -> Requirement:
@@ -72,5 +78,5 @@ def decode(data: bytes, kind: Any) -> Any:
     except (msgspec.DecodeError, RecursionError) as error:
         cause = error.__cause__
         raise (
-            cause if isinstance(cause, check.InvalidInputError) else check.refuse("method", str(error), data[:60])
+            cause if isinstance(cause, InvalidInputError) else check.refuse("method", str(error), data[:60])
         ) from error

@@ -195,7 +195,7 @@ def single(portfolio: Portfolio) -> Book:
 
 def quantities(bound: Binding, portfolio: Portfolio, dtype: type = float) -> Quantities:
     """Items and amounts of each holding, as the slow evaluator reads them."""
-    feeds = {}
+    feeds: dict[str, tuple[Any, Any]] = {}
     for holding in bound.program.holdings:
         start, item, amount = FEEDS[holding.source](portfolio.book)
         rows = slice(int(start[portfolio.unit]), int(start[portfolio.unit + 1]))

@@ -9,6 +9,8 @@ of the worst share of scenarios. Isolated margin scans every position alone.
 
 from typing import Any, Literal
 
+import msgspec
+
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
 from crossmargin.instruments import Instruments
@@ -106,9 +108,10 @@ class IsolatedMargin(ScanMethod, frozen=True, kw_only=True, tag="isolated"):
 class ScenarioMargin(ScanMethod, frozen=True, kw_only=True, tag="scenario"):
     """Portfolio margin: groups net within each scenario, with charges for what a scan does not see."""
 
-    groups: dict[str, list[str]] = {}  # name to underlyings; an underlying without one is its own group
+    # Groups name underlyings, one without a group is its own; offsets: what a gain counts against other losses.
+    groups: dict[str, list[str]] = msgspec.field(default_factory=dict)
     between_groups: Literal["sum", "joint"] = "sum"
-    offsets: dict[str, float] = {}  # rate at which a group's gain counts against others' losses
+    offsets: dict[str, float] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ScanMethod.__post_init__(self)
@@ -134,7 +137,8 @@ class ScenarioMargin(ScanMethod, frozen=True, kw_only=True, tag="scenario"):
 
     def scan(self, m: Builder, positions: Held, exposed: Expression) -> Expression:
         """Scan loss of the account at one level; ``exposed`` (collateral counted and unrealised profit,
-        by settlement asset) moves with its asset."""
+        by settlement asset) moves with its asset.
+        """
         gain = positions.sum("gain", by="group", rows="scenario")
         gain += (exposed * m.given("asset_move", key="asset", rows="scenario")).total("group")
         if self.between_groups == "sum":

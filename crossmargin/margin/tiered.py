@@ -186,9 +186,7 @@ def option_table(m: Builder, name: str) -> Expression:
 def tier_charge(m: Builder, positions: Held) -> Expression:
     """Marginal tiers on the net notional of each market."""
     notional = positions.sum("notional", by="market")
-    charges = {
-        level: notional.tiers("tier_edges", f"tier_{level}", key="market").total() for level in LEVELS
-    }
+    charges = {level: notional.tiers("tier_edges", f"tier_{level}", key="market").total() for level in LEVELS}
     return by_level(m, charges)
 
 

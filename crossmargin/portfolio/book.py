@@ -149,8 +149,8 @@ def build(
         for (name, columns), unit in zip(raw.items(), numbers, strict=True)
     }
     account_index = {account.id: row for row, account in enumerate(accounts)}
-    columns = (check.frozen(np.ascontiguousarray(units[:, i])) for i in range(2))
-    return Book(instruments, accounts, *columns, cut["positions"], cut["balances"], cut["orders"], account_index)
+    account, pocket = (check.frozen(np.ascontiguousarray(units[:, i])) for i in range(2))
+    return Book(instruments, accounts, account, pocket, cut["positions"], cut["balances"], cut["orders"], account_index)
 
 
 def apply_uses(columns: dict[str, Integers], uses: dict[tuple[int, int], int]) -> None:

@@ -20,6 +20,7 @@ class Order:
     side: str
     lots: int
     limit: str
+    flags: int = 0
 
     def __post_init__(self) -> None:
         check.integer("order id", self.id)
@@ -102,7 +103,7 @@ class Portfolio:
     @property
     def orders(self) -> tuple[Order, ...]:
         table, rows = self.book.orders, self.book.orders.rows(self.unit)
-        columns = (table[name][rows].tolist() for name in ("id", "instrument", "side", "lots", "ticks"))
+        columns = (table[name][rows].tolist() for name in ("id", "instrument", "side", "lots", "ticks", "flags"))
         return tuple(order_of(self.instruments, *row) for row in zip(*columns, strict=True))
 
     def filled(self, orders: Iterable[Order]) -> "Portfolio":
@@ -175,13 +176,15 @@ def order_columns(instruments: Instruments, orders: Iterable[Order]) -> dict[str
         "side": [1 if o.side == "buy" else -1 for o in rows],
         "lots": [o.lots for o in rows],
         "ticks": [ticks_of(instruments.rows[i], o.limit) for i, o in zip(found, rows, strict=True)],
+        "flags": [o.flags for o in rows],
     }
 
 
-def order_of(instruments: Instruments, number: int, item: int, side: int, lots: int, ticks: int) -> Order:
+def order_of(instruments: Instruments, number: int, item: int, side: int, lots: int, ticks: int, flags: int) -> Order:
     instrument = instruments.rows[item]
     limit = decimal_text(ticks * instrument.tick)
-    return Order(id=number, instrument=instrument.id, side="buy" if side > 0 else "sell", lots=lots, limit=limit)
+    side_name = "buy" if side > 0 else "sell"
+    return Order(id=number, instrument=instrument.id, side=side_name, lots=lots, limit=limit, flags=flags)
 
 
 def decimal_text(value: Fraction) -> str:

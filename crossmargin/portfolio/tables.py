@@ -36,7 +36,7 @@ def read(name: str, given: Columns, fields: Mapping[str, int | None]) -> dict[st
     """Take the columns that ``fields`` names; a default of None means required."""
     unknown = set(given) - set(fields)
     if unknown:
-        raise check.refuse(f"{name} columns", f"be among {', '.join(fields)}", sorted(unknown)[0])
+        raise check.refuse(f"{name} columns", f"be among {', '.join(fields)}", min(unknown))
     first = next(iter(given), None)
     size = len(check.integers(f"{name}.{first}", given[first])) if first is not None else 0
     return {field: read_one(name, given, field, default, size) for field, default in fields.items()}

@@ -90,7 +90,12 @@ def plain(column: Column) -> dict[str, Any]:
     """One method's answers as data for JSON; a figure that is not finite is null with its reason."""
     r = column.requirement
     names = [name for _, name in MONEY] + ["health_factor", "margin_usage"]
-    found: dict[str, Any] = {"method": r.method, "parameters": r.parameters, "account": r.account, "currency": r.currency}
+    found: dict[str, Any] = {
+        "method": r.method,
+        "parameters": r.parameters,
+        "account": r.account,
+        "currency": r.currency,
+    }
     for name in names:
         found |= finite(name, getattr(r, name))
     found |= {"isolated": column.netting.isolated, "netting_benefit": column.netting.benefit}

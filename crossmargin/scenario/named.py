@@ -8,9 +8,7 @@ from crossmargin.scenario.sets import EVERY, ScenarioSet, VolatilityRule, grid, 
 THIRDS = (0.0, 1 / 3, -1 / 3, 2 / 3, -2 / 3, 1.0, -1.0)
 
 
-def array16(
-    *, price_range: float, volatility_range: float, scale: Mapping[str, float] | None = None
-) -> ScenarioSet:
+def array16(*, price_range: float, volatility_range: float, scale: Mapping[str, float] | None = None) -> ScenarioSet:
     """The 16 scenarios of scenario-array margin: 7 price moves by volatility up and down in thirds of
     the price scan range, and two extremes of three ranges counted at 33 % (CFTC/CME SPAN parameter
     description, scenarios 1 to 16). Volatility moves are absolute.
@@ -40,7 +38,16 @@ def portfolio33() -> ScenarioSet:
     inner = [round(-0.135 + 0.045 * i, 3) for i in range(7)]
     edges = grid("edges", moves=(-0.18, 0.18), volatility=(0.5,), rule=rule)
     center = grid("grid", moves=inner, volatility=(-0.3, 0.0, 0.5), rule=rule)
-    rows = ((0.34, 0.21), (0.67, 0.42), (1.5, 0.2772), (2, 0.1386), (3, 0.0693), (4, 0.0462), (5, 0.03465), (6, 0.02772))
+    rows = (
+        (0.34, 0.21),
+        (0.67, 0.42),
+        (1.5, 0.2772),
+        (2, 0.1386),
+        (3, 0.0693),
+        (4, 0.0462),
+        (5, 0.03465),
+        (6, 0.02772),
+    )
     rare = tails("tails", [(multiple - 1.0, 0.5, weight) for multiple, weight in rows], rule=rule)
     return edges + center + rare
 
@@ -50,4 +57,4 @@ NAMED: dict[str, Callable[..., ScenarioSet]] = {"array16": array16, "portfolio33
 
 def named(name: str, **parameters: object) -> ScenarioSet:
     """Build a named set; parameters are those of its function."""
-    return check.known("scenario set", name, NAMED, f"set ({', '.join(NAMED)})")(**parameters)  # type: ignore[no-any-return]
+    return check.known("scenario set", name, NAMED, f"set ({', '.join(NAMED)})")(**parameters)

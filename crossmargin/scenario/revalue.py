@@ -167,9 +167,7 @@ def shocked_prices(instruments: Instruments, market: Market, scenarios: Scenario
     return price
 
 
-def shocked_options(
-    market: Market, options: Options, scenarios: ScenarioSet, move: Floats, shock: Floats
-) -> Floats:
+def shocked_options(market: Market, options: Options, scenarios: ScenarioSet, move: Floats, shock: Floats) -> Floats:
     days = options.years * 365.0
     forward = options.forward[:, None] + options.variable[:, None] * move[options.row]
     volatility = scenarios.rule.shocked(options.volatility, days, shock[options.row])
@@ -255,7 +253,7 @@ def scaled_observations(
 ) -> dict[tuple[str, str], float]:
     """Indices of the moved underlyings and their assets, and the moving part of their forwards."""
     follows = {name: name for name in moves} | {
-        a.id: a.underlying for a in instruments.assets if a.underlying in moves
+        a.id: a.underlying for a in instruments.assets if a.underlying is not None and a.underlying in moves
     }
     new = {
         (subject, "index"): market.value("index", subject) * (1.0 + moves[underlying])
@@ -269,5 +267,3 @@ def scaled_observations(
             forward = market.value("forward", subject)
             new[subject, field] = forward + (forward - fixed) * moves[underlying]
     return new
-
-

@@ -168,9 +168,7 @@ def grid(
     move = np.outer([pair[0] for pair in pairs], list(ranges.values())) if pairs else np.zeros((0, len(ranges)))
     labels = [scaled_label(move, shock, ranges) for move, shock in pairs]
     shocks = np.array([[pair[1]] for pair in pairs]).reshape(len(pairs), 1)
-    return ScenarioSet.of(
-        name, move=move, volatility=shocks, underlyings=tuple(ranges), labels=labels, rule=rule
-    )
+    return ScenarioSet.of(name, move=move, volatility=shocks, underlyings=tuple(ranges), labels=labels, rule=rule)
 
 
 def scaled_label(move: float, shock: float, ranges: Mapping[str, float]) -> str:

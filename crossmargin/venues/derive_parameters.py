@@ -102,11 +102,19 @@ def imprudence(p: Portfolio2) -> list[tuple[str, str]]:
     if p.im_factor < p.mm_factor:
         broken.append(("initial >= maintenance", f"im_factor must be >= mm_factor, was {p.im_factor}"))
     if p.long_base_static_discount > 1:
-        broken.append(("discount on the losing side",
-                       f"long_base_static_discount must be <= 1, was {p.long_base_static_discount}"))
+        broken.append(
+            (
+                "discount on the losing side",
+                f"long_base_static_discount must be <= 1, was {p.long_base_static_discount}",
+            )
+        )
     if p.short_base_static_discount < 1:
-        broken.append(("discount on the losing side",
-                       f"short_base_static_discount must be >= 1, was {p.short_base_static_discount}"))
+        broken.append(
+            (
+                "discount on the losing side",
+                f"short_base_static_discount must be >= 1, was {p.short_base_static_discount}",
+            )
+        )
     return broken  # fmt: skip
 
 

@@ -216,7 +216,9 @@ def collateral_tables(
     by_asset = {rule.asset: rule for rule in rules}
     found = [check.known("collateral", name, by_asset, "collateral of the rules") for name in names]
     price = np.array([feed.market.value("index", name) for name in names])
-    value = price / feed.stable * np.array([float(feed.instruments.atom[feed.instruments.asset_index[n]]) for n in names])
+    value = (
+        price / feed.stable * np.array([float(feed.instruments.atom[feed.instruments.asset_index[n]]) for n in names])
+    )
     moves = np.array([(s.spot - 1.0) * s.dampening for s in split(p)[0]])
     cancelling = np.array([rule.risk_cancelling for rule in found], dtype=np.float64)
     confidence = np.array([min(feed.spot_confidence, feed.market.confidence("index", n)) for n in names])

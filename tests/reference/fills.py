@@ -18,8 +18,9 @@ def filled_book(portfolio, fills, partial=100, seed=0):
     cost = np.tile([0 if p is None else p.open_cost for p in start], (len(shares), 1)).astype(float)
     for number, fill in enumerate(fills):
         column = items.index(fill.instrument)
-        lots[:, column] += np.rint(shares[:, number] * fill.lots)
-        cost[:, column] += np.rint(shares[:, number] * fill.cost)
+        filled = np.rint(shares[:, number] * fill.lots)  # whole lots, and their part of the cost
+        lots[:, column] += filled
+        cost[:, column] += np.rint(fill.cost * (filled / fill.lots))
     owner = np.arange(len(shares))
     balances = portfolio.balances
     return Book.of(

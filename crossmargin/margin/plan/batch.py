@@ -140,9 +140,7 @@ def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
     )
 
 
-def node_row(
-    bound: Binding, number: int, node: Node, axes: dict[str, int], chunks: list[Floats]
-) -> list[int]:
+def node_row(bound: Binding, number: int, node: Node, axes: dict[str, int], chunks: list[Floats]) -> list[int]:
     row = [0] * len(Column)
     row[Column.OP] = node.operation.code
     row[Column.AXIS] = axes[node.key]
@@ -211,7 +209,12 @@ def run(layout: Layout, book: Book, wanted: Sequence[int], *, threads: int = 1) 
 
 
 def run_feeds(
-    layout: Layout, sources: tuple[Feed, ...], n_units: int, wanted: Sequence[int], *, threads: int = 1,
+    layout: Layout,
+    sources: tuple[Feed, ...],
+    n_units: int,
+    wanted: Sequence[int],
+    *,
+    threads: int = 1,
     by_key: bool = False,
 ) -> Floats:
     """Run over feeds; ``by_key``: their items are keys of the holding's axis, not of the source."""
@@ -267,11 +270,15 @@ def capacity_of(sources: tuple[Feed, ...]) -> int:
 
 
 def check_held(layout: Layout, book: Book) -> None:
-    """Refuse a book that holds what the method does not know."""
-    for source, names in (("position", [r.id for r in book.instruments]), ("balance", [a.id for a in book.instruments.assets])):
-        taken = total_items(layout.bound, source, len(names))
-        _, item, _ = FEEDS[source](book)
-        bad = ~taken[item]
+    """Refuse a book that holds, or would by an order, what the method does not know."""
+    instruments = [row.id for row in book.instruments]
+    takers = (
+        ("position", book.positions["instrument"], instruments, {"position"}),
+        ("order", book.orders["instrument"], instruments, set(FEEDS) - {"cost", "balance"}),
+        ("balance", book.balances["asset"], [asset.id for asset in book.instruments.assets], {"balance"}),
+    )
+    for what, item, names, sources in takers:
+        bad = ~total_items(layout.bound, sources, len(names))[item]
         if bad.any():
             name = names[item[int(np.flatnonzero(bad)[0])]]
-            raise check.refuse(source, f"be one that the method can hold", name)
+            raise check.refuse(what, "be in something that the method can hold", name)

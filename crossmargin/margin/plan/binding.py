@@ -1,16 +1,16 @@
 """Binds a program to one list of instruments and one market: axes, maps, tables, and their checks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin import _checks as check
-from crossmargin._checks import Floats, Integers
+from crossmargin._checks import Integers
 from crossmargin.errors import PlanError
 from crossmargin.margin.plan.elements import ELEMENTS, mul_div
 from crossmargin.margin.plan.program import ACCOUNT, ONE, Node, Program
@@ -169,10 +169,10 @@ def fold_node(bound: Binding, node: Node, values: Mapping[int, NDArray[Any]]) ->
     return ELEMENTS[node.op](*(values[a] for a in node.args))
 
 
-def total_items(bound: Binding, source: str, size: int) -> NDArray[np.bool_]:
-    """Which items of a source some holding takes."""
+def total_items(bound: Binding, sources: Collection[str], size: int) -> NDArray[np.bool_]:
+    """Which items some holding of these sources takes."""
     taken = np.zeros(size, dtype=bool)
     for holding in bound.program.holdings:
-        if holding.source == source:
+        if holding.source in sources:
             taken |= bound.items[holding.name] >= 0
     return taken

@@ -332,5 +332,3 @@ class Builder:
         self.output("requirement", self.required())
         self.output("surplus", self.worth - self.required())
         return Program(tuple(self.nodes), tuple(self.holdings), tuple(self.parts), tuple(self.outputs.items()))
-
-

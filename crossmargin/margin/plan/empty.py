@@ -16,7 +16,7 @@ def check_empty(bound: Binding) -> None:
     """
     everything = {h.name: np.arange(bound.size(h.axis)) for h in bound.program.holdings}
     trace = evaluate(bound, {name: (keys, np.zeros(len(keys))) for name, keys in everything.items()})
-    for number, node in bound.program:
+    for _, node in bound.program:
         if node.op in CLIMBING:
             child = trace.values[node.args[0]]
             bad = np.flatnonzero((child != 0).any(axis=1))

@@ -77,8 +77,8 @@ def held_keys(bound: Binding, quantities: Quantities) -> dict[str, Integers]:
     for holding in bound.program.holdings:
         held[holding.axis] |= dict.fromkeys(quantities[holding.name][0].tolist())
     for child, parent in climbing_order(bound.program.relations):
-        mapped = bound.maps[child, parent][list(held[child])] if held[child] else []
-        held[parent] |= dict.fromkeys(np.asarray(mapped, dtype=np.int64).tolist())
+        mapped = bound.maps[child, parent][list(held[child])] if held[child] else np.zeros(0, dtype=np.int64)
+        held[parent] |= dict.fromkeys(mapped.tolist())
     return {axis: np.array(list(found), dtype=np.int64) for axis, found in held.items()}
 
 

@@ -8,6 +8,7 @@ minimum or maximum is a floor. The parts sum to the value.
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ Array = NDArray[Any]
 class Attribution:
     """Shares of one value: by item held, by what stopped the pass, and the rows that bound it."""
 
-    items: dict[str, Any] = field(default_factory=lambda: defaultdict(float))
-    stops: dict[str, Any] = field(default_factory=lambda: defaultdict(float))
+    items: dict[str, Any] = field(default_factory=lambda: defaultdict(int))
+    stops: dict[str, Any] = field(default_factory=lambda: defaultdict(int))
     active: list[tuple[str, str, float]] = field(default_factory=list)  # key, row label, share of the value
 
     def total(self) -> Any:
@@ -177,10 +178,17 @@ def mul_div(walk: Walk, node: Node, gradient: Array) -> None:
     if not all(walk.bound.program.nodes[a].free for a in node.args[1:]):
         walk.stop(node, gradient * walk.own(node))
         return
-    walk.give(node, 0, gradient * by / over)
-    residual = (gradient * (walk.own(node) - x * by / over)).sum()
+    walk.give(node, 0, ratio(gradient * by, over))
+    residual = (gradient * (walk.own(node) - ratio(x * by, over))).sum()
     if residual != 0:
         walk.found.stops["rounding"] += residual
+
+
+def ratio(x: Array, y: Array) -> Array:
+    """``x / y``, a fraction where the plan runs in integers."""
+    exact = x.dtype == object or y.dtype == object
+    found: Array = np.frompyfunc(Fraction, 2, 1)(x, y) if exact else x / y
+    return found
 
 
 def fold(walk: Walk, node: Node, gradient: Array) -> None:

@@ -9,7 +9,7 @@ term goes into the key that its items lie under. What has no such form is left o
 by intervals. Curvature follows the rules of disciplined convex programming (Grant, Boyd, Ye 2006).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -151,18 +151,19 @@ class Forms:
             if len(factor) == 1 or what is None:
                 return c * factor
             axis = self.bound.item_axis[what] if isinstance(what, str) else self.node(what).key
-            rows = self.keys(axis, key)
-            if rows is None:
-                raise OpaqueError(f"no map from {axis} to {key}")
-            return c * factor[rows]
+            return c * factor[self.keys(axis, key)]
 
         return form.mapped(change)
 
-    def keys(self, axis: str, key: str) -> Array | None:
-        """Key of each item of an axis, or None where it does not lead there."""
-        if axis == key:
-            return np.arange(self.bound.size(axis))
-        return self.bound.maps.get((axis, key))
+    def leads(self, axis: str, key: str) -> bool:
+        """Whether items of an axis lie under keys of another."""
+        return axis == key or (axis, key) in self.bound.maps
+
+    def keys(self, axis: str, key: str) -> Array:
+        """Key of each item of an axis."""
+        if not self.leads(axis, key):
+            raise OpaqueError(f"no map from {axis} to {key}")
+        return np.arange(self.bound.size(axis)) if axis == key else self.bound.maps[axis, key]
 
     # ---- forms of one key ------------------------------------------------------------------
 
@@ -408,7 +409,7 @@ def inward(forms: Forms, a: Alternative) -> Alternative:
     axis_of = forms.bound.item_axis
     for position in sorted(range(len(terms)), key=lambda i: -terms[i].rows() * len(terms[i].forms)):
         axis = terms[position].axis
-        moving = {h: left.pop(h) for h in list(left) if forms.keys(axis_of[h], axis) is not None}
+        moving = {h: left.pop(h) for h in list(left) if forms.leads(axis_of[h], axis)}
         extra = Linear(np.zeros((1, 1)), moving)
         terms[position] = terms[position].mapped(extra.plus)
     return replace(a, linear=Linear(a.linear.const, left, a.linear.points), terms=tuple(terms))

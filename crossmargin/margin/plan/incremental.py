@@ -291,5 +291,8 @@ class Recomputed:
         return status
 
     def state(self) -> dict[tuple[int, int], bytes]:
-        return {(h, item): lots.to_bytes(8, "little", signed=True) for h, held in enumerate(self.held) for item, lots in held.items()}
-
+        return {
+            (h, item): lots.to_bytes(8, "little", signed=True)
+            for h, held in enumerate(self.held)
+            for item, lots in held.items()
+        }

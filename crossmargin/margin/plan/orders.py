@@ -20,6 +20,8 @@ from crossmargin.margin.plan.forms import FILLED, Alternative, Form, Forms, Line
 from crossmargin.margin.plan.intervals import Intervals
 
 Array = NDArray[Any]
+
+
 @dataclass(frozen=True)
 class Fill:
     """What a whole fill of one order adds: signed lots and open cost of an instrument row."""

@@ -5,15 +5,15 @@ are exact in float64, and a sum of n terms errs by at most n h / 2. Quantities c
 need none. Bounds come from the largest lots and the number of items held, node by node.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import ceil, inf, log2, sqrt
+from math import ceil, inf, log2
 
 import numpy as np
 
 from crossmargin._checks import Floats
 from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.program import Node
+from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
 
 MAGIC = 1.5 * 2.0**52
 BITS = 51
@@ -39,7 +39,7 @@ class Quanta:
         for number, node in bound.program:
             size = sizes.of(number)
             if is_sum(bound, node):
-                found[number] = quantum(size)
+                found[number] = quantum(float(size.max(initial=0.0)))
         return cls(found, most)
 
     @classmethod
@@ -61,55 +61,57 @@ def quantum(size: float) -> float:
 
 
 class Sizes:
-    """A bound on each node: on the sum over the held keys of its absolute value, any row.
+    """A bound on the absolute value of each node at each key, any row, shape (keys,) or (1,).
 
-    An item lies under one key, so a slot's bound is that of all items together; operations that keep zero at
-    zero and steepen by at most a factor keep it within that factor.
+    Over a key or an account at most ``items`` items are held, so a sum is bounded by its largest terms.
     """
 
     def __init__(self, bound: Binding, lots: Mapping[str, float], items: int) -> None:
         self.bound, self.lots, self.items = bound, lots, items
-        self.known: dict[int, float] = {}
+        self.known: dict[int, Floats] = {}
 
-    def of(self, number: int) -> float:
+    def of(self, number: int) -> Floats:
         if number not in self.known:
             node = self.bound.program.nodes[number]
-            self.known[number] = self.of_table(number) if node.free else self.of_value(node)
+            self.known[number] = greatest(self.bound.folded[number]) if node.free else self.of_value(node)
         return self.known[number]
 
-    def of_table(self, number: int) -> float:
-        folded = self.bound.folded[number]
-        return float(np.abs(folded).max()) if folded.size else 0.0
-
-    def of_value(self, node: Node) -> float:
-        if node.op == "slot":
-            table = self.bound.coefficient(node)
-            return self.items * self.lots[node.holding] * (float(np.abs(table).max()) if table.size else 0.0)
-        if node.op == "each":
-            return self.items * self.lots[node.holding]
+    def of_value(self, node: Node) -> Floats:
+        if node.op in {"slot", "each"}:
+            axis = self.bound.item_axis[node.holding]
+            return self.climbed(self.lots[node.holding] * greatest(self.bound.coefficient(node)), axis, node.key)
         sizes = [self.of(a) for a in node.args]
-        if node.op in FACTORS:
-            return FACTORS[node.op](sizes, self.items)
-        return sum(size * self.weight(a) for a, size in zip(node.args, sizes, strict=True))
+        child = self.bound.program.nodes[node.args[0]].key
+        if node.op in CLIMBING:
+            return self.climbed(sizes[0], child, node.key)
+        if node.op == "at":
+            return sizes[0] if child == ACCOUNT else sizes[0][self.bound.maps[node.key, child]]
+        return np.asarray(FACTORS.get(node.op, sum)(sizes))
 
-    def weight(self, number: int) -> float:
-        """A table counts once for every key that may be held."""
-        node = self.bound.program.nodes[number]
-        return self.items if node.free else 1.0
+    def climbed(self, sizes: Floats, axis: str, key: str) -> Floats:
+        """The largest terms that may meet at each parent."""
+        if axis == key:
+            return sizes
+        if key == ACCOUNT:
+            return np.array([np.sort(sizes)[::-1][: self.items].sum()])
+        up = self.bound.maps[axis, key]
+        return np.array([np.sort(sizes[up == k])[::-1][: self.items].sum() for k in range(self.bound.size(key))])
 
 
-FACTORS = {
-    "scale": lambda s, n: s[0] * s[1],
-    "product": lambda s, n: s[0] * s[1],
-    "quotient": lambda s, n: inf,
-    "sided": lambda s, n: s[0] * max(s[1:]),
-    "root": lambda s, n: sqrt(n * s[0]),
-    "tiers": lambda s, n: s[0] * s[2],
-    "mul_div": lambda s, n: s[0] * s[1] + n,
-    "round": lambda s, n: s[0] + n * s[1],
-    "kth": lambda s, n: s[0],
-    "tail_mean": lambda s, n: s[0],
-    "fold": lambda s, n: s[0],
-    "at": lambda s, n: n * s[0],
-    "norm": lambda s, n: n * s[0],
+def greatest(table: Floats) -> Floats:
+    """Greatest absolute row of each key."""
+    return np.abs(table).max(axis=1, initial=0.0)
+
+
+FACTORS: dict[str, Callable[[list[Floats]], Floats]] = {
+    "scale": lambda s: s[0] * s[1],
+    "product": lambda s: s[0] * s[1],
+    "quotient": lambda s: np.full_like(s[0], inf),
+    "sided": lambda s: s[0] * np.maximum(s[1], s[2]),
+    "root": lambda s: np.sqrt(s[0]),
+    "tiers": lambda s: s[0] * s[2],
+    "mul_div": lambda s: s[0] * s[1] + 1.0,
+    "kth": lambda s: s[0],
+    "tail_mean": lambda s: s[0],
+    "fold": lambda s: s[0],
 }

@@ -13,7 +13,7 @@ from crossmargin.errors import InvalidInputError, KernelError
 from crossmargin.margin.plan.quantum import Quanta
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
-LOTS = {"position": 1e6, "cost": 1e12, "balance": 1e15}
+LOTS = {"position": 1e6, "cost": 1e12, "balance": 1e12}
 CASES = [(seed, name) for seed in ("market-maker", "crypto") for name in ("isolated", "tiered", "portfolio")]
 
 

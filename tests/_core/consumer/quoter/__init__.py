@@ -1,0 +1,1 @@
+"""Prices options with the kernels of crossmargin, at C level."""

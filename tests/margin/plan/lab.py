@@ -1,0 +1,132 @@
+"""A small laboratory for plans: axes, maps and books over which any program can be bound and run.
+
+All figures and quantities are small multiples of 1/8, so that sums are exact and a jump (a sign, a
+rounding) falls the same way in every evaluator.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+
+from crossmargin import Account, Asset, Book, Instrument, Instruments, Portfolio
+from crossmargin.margin.plan import Binding, Builder, evaluate
+from crossmargin.margin.plan.batch import lay_out, run
+from crossmargin.margin.prepared import quanta_of, quantities
+
+N_ITEMS = 24
+ASSETS = tuple(Asset(id=name, decimals=0) for name in ("A", "B", "C", "USD"))
+ITEMS = [
+    Instrument(id=f"I{i:02}", kind="perpetual", underlying="U", settlement="USD", lot=Fraction(1))
+    for i in range(N_ITEMS)
+]
+INSTRUMENTS = Instruments.of(ITEMS, ASSETS)
+LABELS = {
+    "item": tuple(row.id for row in INSTRUMENTS),
+    "bucket": tuple(f"b{i}" for i in range(7)),
+    "region": ("r0", "r1", "r2"),
+    "asset": tuple(asset.id for asset in INSTRUMENTS.assets),
+}
+MAPS = {
+    ("item", "bucket"): [(5 * i) % 7 for i in range(N_ITEMS)],
+    ("bucket", "region"): [0, 1, 2, 0, 1, 2, 0],
+    ("asset", "region"): [2, 0, 1, 0],
+}
+ITEMS_OF = {"position": range(N_ITEMS), "cost": range(N_ITEMS), "balance": range(len(ASSETS))}
+PARENT = {"item": "bucket", "bucket": "region", "asset": "region", "region": "account"}
+ROWS = {
+    "s": ("s0", "s1", "s2", "s3", "s4"),
+    "t": ("t0", "t1", "t2"),
+    "u": ("u0", "u1"),
+    "single": ("x",),
+    "none": (),
+}
+
+
+def book(seed, n=40, most=10):
+    """Random accounts; the last two hold nothing."""
+    rng = np.random.default_rng(seed)
+    positions, balances = [], []
+    for unit in range(n - 2):
+        for item in rng.choice(N_ITEMS, size=rng.integers(0, most + 1), replace=False).tolist():
+            positions.append((unit, item, int(rng.integers(-8, 9)), int(rng.integers(-50, 50))))
+        for asset in rng.choice(len(ASSETS), size=rng.integers(0, len(ASSETS) + 1), replace=False).tolist():
+            balances.append((unit, asset, int(rng.integers(-8, 9))))
+    accounts = [Account(id=f"a{i:03}", currency="USD") for i in range(n)]
+    return Book.of(
+        INSTRUMENTS,
+        accounts,
+        positions=table(("account", "instrument", "lots", "open_cost"), positions),
+        balances=table(("account", "asset", "atoms"), balances),
+    )
+
+
+def table(names, rows):
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+class Lab:
+    """A builder with the three holdings, and random tables for whatever a program names."""
+
+    def __init__(self):
+        self.m = Builder()
+        self.position = self.m.holding("position", source="position", axis="item")
+        self.cost = self.m.holding("cost", source="cost", axis="item")
+        self.balance = self.m.holding("balance", source="balance", axis="asset")
+        self.fixed = {}  # figures that a table must have
+
+    def finish(self):
+        """Close the program; every plan has a charge and an equity."""
+        self.m.charge("charge", self.position.sum())
+        self.m.equity("equity", self.balance.sum())
+        return self.m.build()
+
+    def bind(self, seed=0, **changes):
+        program = self.finish()
+        rows = ROWS | {f"{edges} tier": ("0", "1", "2") for edges in self.fixed if edges.startswith("edges")}
+        shape = {"labels": LABELS, "rows": rows, "maps": MAPS, "items": ITEMS_OF}
+        return Binding.of(program, tables=self.tables(program, rows, seed), **shape | changes)
+
+    def tables(self, program, rows, seed):
+        rng = np.random.default_rng(seed)
+        size = {axis: len(keys) for axis, keys in LABELS.items()} | {"account": 1}
+        wide = (
+            {name: len(labels) for name, labels in rows.items()}
+            | {"one": 1}
+            | {f"{a} pair": n for a, n in size.items()}
+        )
+        made = {
+            name: rng.integers(-32, 33, (size[k], wide[r])) / 8 for name, (k, r) in program.tables.items()
+        }
+        for name, fill in self.fixed.items():
+            if name in made:
+                made[name] = fill(made[name])
+        return made
+
+
+def outputs(bound, names, book, **how):
+    """Wanted outputs of every unit by the batch evaluator: name to (n_units, rows)."""
+    nodes = dict(bound.program.outputs)
+    quantum = how.pop("quantum", None)
+    layout = lay_out(bound, None if quantum is None else quanta_of(bound, quantum))
+    found = run(layout, book, [nodes[name] for name in names], **how)
+    widths = np.cumsum([bound.n_rows(bound.program.nodes[nodes[name]]) for name in names])[:-1]
+    return dict(zip(names, np.split(found, widths, axis=1), strict=True))
+
+
+def slow(bound, book, unit):
+    """Every node of one unit by the slow evaluator."""
+    return evaluate(bound, quantities(bound, Portfolio(book, unit)))
+
+
+def same(bound, book, names=None):
+    """Assert that both evaluators agree on every output of every unit; returns the batch's."""
+    wanted = names or [name for name, _ in bound.program.outputs]
+    found = outputs(bound, wanted, book)
+    for unit in range(len(book)):
+        trace = slow(bound, book, unit)
+        for name in wanted:
+            expected = trace.output(name).astype(float)
+            np.testing.assert_allclose(
+                found[name][unit], expected, rtol=1e-12, atol=1e-9, err_msg=f"{name} of unit {unit}"
+            )
+    return found
