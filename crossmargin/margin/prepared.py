@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import frexp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,11 +63,17 @@ class Prepared:
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
         layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum))
+        self.check_instruments(book)
         check_held(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)
         cuts = np.cumsum([self.bound.n_rows(self.program.nodes[n]) for n in nodes])[:-1]
         return dict(zip(names, np.split(out, cuts, axis=1), strict=True))
+
+    def check_instruments(self, book: Book) -> None:
+        """Item numbers of a book mean something only among the instruments that were prepared."""
+        if book.instruments is not self.instruments and book.instruments != self.instruments:
+            raise check.refuse("book", "be over the instruments that were prepared", f"{len(book.instruments)} others")
 
     def requirements(self, book: Book, *, threads: int = 1, quantum: float | Quanta | None = None) -> Requirements:
         """Margin of every unit of a book, in each account's currency.
@@ -162,6 +169,7 @@ class Prepared:
 
     def trace(self, portfolio: Portfolio) -> Trace:
         """Every node's value for one account, by the slow evaluator."""
+        self.check_instruments(portfolio.book)
         check_held(self.layout, portfolio.book)
         return evaluate(self.bound, quantities(self.bound, portfolio))
 
@@ -180,7 +188,12 @@ class Prepared:
 
 
 def quanta_of(bound: Binding, quantum: float | Quanta) -> Quanta:
-    return quantum if isinstance(quantum, Quanta) else Quanta.uniform(bound, quantum)
+    """Quanta as given, or one power of two for every sum of money."""
+    if isinstance(quantum, Quanta):
+        return quantum
+    if frexp(check.positive("quantum", quantum))[0] != 0.5:  # noqa: PLR2004  the mantissa of a power of two
+        raise check.refuse("quantum", "be a power of two", quantum)
+    return Quanta.uniform(bound, quantum)
 
 
 def level_columns(values: Floats) -> Floats:

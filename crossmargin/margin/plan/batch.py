@@ -281,4 +281,4 @@ def check_held(layout: Layout, book: Book) -> None:
         bad = ~total_items(layout.bound, sources, len(names))[item]
         if bad.any():
             name = names[item[int(np.flatnonzero(bad)[0])]]
-            raise check.refuse(what, "be in something that the method can hold", name)
+            raise check.refuse(what, "be one that the method can hold", name)

@@ -56,7 +56,9 @@ class Binding:
         shapes = {name: (sizes[key], len(found_rows[axis])) for name, (key, axis) in program.tables.items()}
         read = {name: table(name, tables, shape, exact=exact) for name, shape in shapes.items()}
         bound = cls(program, labels, found_rows, checked_maps, held, read)
-        return replace(bound, folded=fold(bound))
+        bound = replace(bound, folded=fold(bound))
+        check_ranks(bound)
+        return bound
 
     def size(self, axis: str) -> int:
         return 1 if axis == ACCOUNT else len(self.labels[axis])
@@ -68,7 +70,9 @@ class Binding:
         """Return the same program over new figures of the same shapes."""
         read = {name: table(name, tables, old.shape, exact=old.dtype == object) for name, old in self.tables.items()}
         fresh = replace(self, tables=read)
-        return replace(fresh, folded=fold(fresh))
+        fresh = replace(fresh, folded=fold(fresh))
+        check_ranks(fresh)
+        return fresh
 
     def exactly(self, tables: Mapping[str, Any]) -> "Binding":
         """Return the same program over integers or fractions."""
@@ -167,6 +171,15 @@ def fold_node(bound: Binding, node: Node, values: Mapping[int, NDArray[Any]]) ->
     if node.op == "mul_div":
         return mul_div(node.name, *(values[a] for a in node.args))
     return ELEMENTS[node.op](*(values[a] for a in node.args))
+
+
+def check_ranks(bound: Binding) -> None:
+    """The k of an order statistic lies among the rows; of a tail it may be a fraction."""
+    for node in bound.program.nodes:
+        if node.op in {"kth", "tail_mean"}:
+            k, rows = float(bound.folded[node.args[1]].ravel()[0]), bound.n_rows(bound.program.nodes[node.args[0]])
+            if not 0 < k <= rows or (node.op == "kth" and k != int(k)):
+                raise check.refuse(f"table {bound.program.nodes[node.args[1]].name}", f"lie in (0, {rows}]", k)
 
 
 def total_items(bound: Binding, sources: Collection[str], size: int) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ tests a figure: tables are known by name, and the program is the same for every 
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Union
 
 from crossmargin.errors import PlanError
@@ -177,6 +178,8 @@ class Held:
     def sum(self, table: str = "", *, by: str = ACCOUNT, rows: str = ONE) -> Expression:
         """Sum ``quantity * table[item]`` by a key; ``by="each"`` keeps the items; no table counts lots."""
         key = self.holding.axis if by == "each" else by
+        if table:
+            self.builder.shape("of holdings", table, self.holding.axis, rows)
         if by == "each" and not table:
             return self.builder.add(Node("each", (), key, ONE, holding=self.holding.name))
         return self.builder.add(Node("slot", (), key, rows, name=table, holding=self.holding.name))
@@ -189,6 +192,7 @@ class Builder:
         self.nodes: list[Node] = []
         self.known: dict[Node, int] = {}
         self.holdings: list[Holding] = []
+        self.tables: dict[str, tuple[str, str, str]] = {}
         self.parts: list[Part] = []
         self.outputs: dict[str, int] = {}
         self.requirement: Expression | None = None
@@ -211,10 +215,14 @@ class Builder:
 
     def given(self, name: str, *, key: str = ACCOUNT, rows: str = ONE) -> Expression:
         """A named table of figures that ``prepare`` fills, shape (keys, rows)."""
-        for node in self.nodes:
-            if node.op == "given" and node.name == name and (node.key, node.rows) != (key, rows):
-                raise PlanError(f"table {name!r} must keep one shape, was {node.key, node.rows} and {key, rows}")
+        self.shape("given", name, key, rows)
         return self.add(Node("given", (), key, rows, name=name, free=True))
+
+    def shape(self, kind: str, name: str, key: str, rows: str) -> None:
+        """A table has one shape, and is either given or the coefficients of a holding."""
+        old = self.tables.setdefault(name, (kind, key, rows))
+        if old != (kind, key, rows):
+            raise PlanError(f"table {name!r} must keep one shape and use, was {old} and {(kind, key, rows)}")
 
     def expression(self, value: Operand) -> Expression:
         """Turn a structural number (0, 1, one half) into a node; figures of a rule are tables."""
@@ -222,6 +230,8 @@ class Builder:
             if value.builder is not self:
                 raise PlanError("expressions must belong to one builder")
             return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+            raise PlanError(f"constant must be a finite number, was {value!r}")
         return self.add(Node("const", (), ACCOUNT, ONE, value=float(value), free=True))
 
     def min(self, first: Operand, *others: Operand) -> Expression:
@@ -322,6 +332,8 @@ class Builder:
         """Publish a value of the account beside equity and requirement."""
         if name in self.outputs:
             raise PlanError(f"output name must be unique, was {name!r}")
+        if expression.node.key != ACCOUNT or expression.node.free:
+            raise PlanError(f"output {name!r} must be a value of the account, had key {expression.node.key!r}")
         self.outputs[name] = expression.number
 
     def build(self) -> Program:

@@ -16,9 +16,9 @@ Array = NDArray[Any]
 
 
 def quotient(x: Array, y: Array) -> Array:
-    """``x / y``, and 0 where both are 0."""
+    """``x / y``, 0 where both are 0, and an infinity of the sign of x where y alone is."""
     safe = np.where(y == 0, 1, y)
-    return np.where((y == 0) & (x == 0), 0, np.where(y == 0, np.inf, x / safe))
+    return np.where(y == 0, np.where(x == 0, 0, np.where(x > 0, np.inf, -np.inf)), x / safe)
 
 
 def sided(x: Array, below: Array, above: Array) -> Array:

@@ -124,12 +124,15 @@ def total(trace: Trace, node: Node) -> Array:
 
 
 def extreme(trace: Trace, node: Node) -> Array:
+    """Least or greatest of the held children of each parent; 0 for a parent without any."""
     child = trace.bound.program.nodes[node.args[0]]
-    values = trace.values[node.args[0]]
-    start = np.full((len(trace.keys[node.key]), values.shape[1]), np.nan, dtype=values.dtype)
-    step = np.fmin if node.op == "least" else np.fmax
-    step.at(start, trace.parents(child.key, node.key), values)
-    return np.where(start != start, 0, start)  # noqa: PLR0124  NaN marks a parent without children
+    values, up = trace.values[node.args[0]], trace.parents(child.key, node.key)
+    step = np.minimum if node.op == "least" else np.maximum
+    out = np.zeros((len(trace.keys[node.key]), values.shape[1]), dtype=values.dtype)
+    for parent in range(len(out)):
+        if (up == parent).any():
+            out[parent] = step.reduce(values[up == parent], axis=0)
+    return out
 
 
 def norm(trace: Trace, node: Node) -> Array:

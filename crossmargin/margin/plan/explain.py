@@ -186,9 +186,9 @@ def mul_div(walk: Walk, node: Node, gradient: Array) -> None:
 
 def ratio(x: Array, y: Array) -> Array:
     """``x / y``, a fraction where the plan runs in integers."""
-    exact = x.dtype == object or y.dtype == object
-    found: Array = np.frompyfunc(Fraction, 2, 1)(x, y) if exact else x / y
-    return found
+    if x.dtype.kind == "O" or y.dtype.kind == "O":
+        return np.asarray(np.frompyfunc(Fraction, 2, 1)(x, y))
+    return x / y
 
 
 def fold(walk: Walk, node: Node, gradient: Array) -> None:

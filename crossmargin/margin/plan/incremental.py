@@ -212,6 +212,8 @@ class Incremental:
     def __init__(self, bound: Binding, wanted: Mapping[str, int], quanta: Quanta, *, items: int = 64) -> None:
         self.bound, self.wanted = bound, dict(wanted)
         self.numbers = {h.name: row for row, h in enumerate(bound.program.holdings)}
+        for name, most in quanta.lots.items():
+            check.positive("largest lots", most, f"of {name}: sums are exact within what the quanta were chosen for")
         self.layout = lay_out(bound, quanta)
         self.recomputed = any(node.op in FANS_OUT and not node.free for _, node in bound.program)
         nodes = list(self.wanted.values())

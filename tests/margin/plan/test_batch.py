@@ -362,9 +362,7 @@ def test_what_the_plan_cannot_hold_is_refused_by_name():
     items = {**prepared.bound.items, "position": np.where(np.arange(18) == 4, -1, np.arange(18))}
     narrow = replace(prepared, bound=replace(prepared.bound, items=items))
     name = desk.instruments.rows[4].id
-    with pytest.raises(
-        InvalidInputError, match=f"position must be one that the method can hold, was '{name}'"
-    ):
+    with pytest.raises(InvalidInputError, match=f"position must be .* the method can hold, was '{name}'"):
         narrow.requirements(cases.book_of(desk, [({name: (1, 0)}, {})]))
     assert len(narrow.requirements(cases.book_of(desk, [({"BTC-PERPETUAL": (1, 0)}, {})]))) == 1
 
