@@ -6,7 +6,7 @@ Sums run in the order of the book's rows: the result of a unit depends on nothin
 Complexity: rows of the book x rows of their tables, plus held keys x rows a node.
 """
 
-from libc.math cimport sqrt
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 from crossmargin._core.status cimport Status
@@ -95,13 +95,16 @@ cdef inline const int64_t* parents(Batch* b, int64_t relation, Py_ssize_t child)
     return b.parent + relation * b.capacity
 
 
-cdef void slot(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
+cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
+    """Sums of quantity times row; ``RANGE`` where a term or a sum is too large for its quantum."""
     cdef Py_ssize_t h = node.holding, axis = b.holding[3 * h + 1], R = node.rows, i, r
     cdef const double* q = b.quantity + h * b.capacity
     cdef const int64_t* key = b.pair_key + axis * b.capacity
     cdef const int64_t* up = NULL
     cdef const double* row
     cdef double* to
+    cdef double t, most = magic / 3.0
+    cdef int64_t beyond = 0
     if node.relation != IDENTITY:
         up = parents(b, node.relation, axis)
     memset(out, 0, b.count[node.axis] * R * sizeof(double))
@@ -113,19 +116,24 @@ cdef void slot(Batch* b, const Node* node, double magic, double* out) noexcept n
         row = b.constants + node.table + key[i] * R
         if magic != 0.0:
             for r in range(R):
-                to[r] += (q[i] * row[r] + magic) - magic
+                t = q[i] * row[r]
+                to[r] += (t + magic) - magic
+                beyond += fabs(t) > most or fabs(to[r]) > most
         else:
             for r in range(R):
                 to[r] += q[i] * row[r]
+    return Status.RANGE if beyond else Status.OK
 
 
-cdef void climb(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
-    """Sum, least or greatest of the held children of each parent."""
+cdef Status climb(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
+    """Sum, least or greatest of the held children of each parent; ``RANGE`` as in ``slot``."""
     cdef const Node* child = &b.nodes[b.args[node.arg]]
     cdef Py_ssize_t R = node.rows, n = b.count[node.axis] * R, i, r
     cdef const int64_t* up = parents(b, node.relation, child.axis)
     cdef const double* x = b.scratch + child.offset
     cdef double* to
+    cdef double most = magic / 3.0
+    cdef int64_t beyond = 0
     cdef int64_t op = node.op
     if op == OP_TOTAL:
         memset(out, 0, n * sizeof(double))
@@ -133,7 +141,9 @@ cdef void climb(Batch* b, const Node* node, double magic, double* out) noexcept 
             to = out + up[i] * R
             for r in range(R):
                 to[r] += rounded(x[i * R + r], magic)
-        return
+                if magic != 0.0:
+                    beyond += fabs(x[i * R + r]) > most or fabs(to[r]) > most
+        return Status.RANGE if beyond else Status.OK
     for i in range(n):
         out[i] = EMPTY
     for i in range(b.count[child.axis]):
@@ -144,6 +154,7 @@ cdef void climb(Batch* b, const Node* node, double magic, double* out) noexcept 
     for i in range(n):
         if out[i] != out[i]:
             out[i] = 0.0
+    return Status.OK
 
 
 cdef double EMPTY = float("nan")  # marks a parent whose children were not seen yet
@@ -231,12 +242,12 @@ cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil:
     cdef int64_t op = node.op
     cdef Py_ssize_t i
     if op == OP_SLOT:
-        slot(b, node, b.magic[number], out)
+        return slot(b, node, b.magic[number], out)
     elif op == OP_EACH:
         for i in range(b.count[node.axis]):
             out[i] = b.quantity[node.holding * b.capacity + i]
     elif op == OP_TOTAL or op == OP_LEAST or op == OP_MOST:
-        climb(b, node, b.magic[number], out)
+        return climb(b, node, b.magic[number], out)
     elif op == OP_AT:
         read_parent(b, node, out)
     elif op == OP_NORM:

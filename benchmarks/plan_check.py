@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import desk
+import desk  # beside this file
 from crossmargin.margin.plan.quantum import MAGIC, Quanta
 from crossmargin.margin.prepared import Prepared
 from crossmargin.portfolio import Portfolio
@@ -24,6 +24,7 @@ from crossmargin.portfolio import Portfolio
 HERE = Path(__file__).parent
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-shared", "-fPIC"]
 ROUNDS = 11
+HOLDINGS = ("options", "perpetual", "perpetual cost", "premium", "collateral", "cash")
 Pointer = ctypes.c_void_p
 
 
@@ -112,7 +113,7 @@ def main(checks: int = 20_000, accounts: int = 2_000) -> list[tuple[str, str]]:
     book = desk.book(table, 1)
     portfolio = Portfolio(book, 0)
     quantum = 2.0**-20
-    quanta = Quanta.uniform(prepared.bound, quantum)
+    quanta = Quanta(Quanta.uniform(prepared.bound, quantum).of_node, dict.fromkeys(HOLDINGS, 1e15))
     account = prepared.incremental(portfolio, quanta, items=256)
     rng = np.random.default_rng(1)
     item, lots = rng.integers(0, prepared.bound.size("option"), checks), rng.integers(-500, 501, checks).astype(float)

@@ -55,7 +55,7 @@ class Right(StrEnum):
 def exact(name: str, value: object, place: str = "") -> Fraction:
     """Read a fraction, integer, decimal string or float (its shortest decimal form) exactly."""
     if isinstance(value, Fraction) or check.is_integer(value):
-        return Fraction(value)  # type: ignore[call-overload,no-any-return]
+        return Fraction(value)  # type: ignore[call-overload]
     text = str(value)
     if not DECIMAL.fullmatch(text):
         raise check.refuse(name, "be a decimal number", value, place)

@@ -10,11 +10,11 @@ import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats
-from crossmargin.instruments import Instruments, Kind
+from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
 from crossmargin.margin.plan.builder import Builder, Expression, Held
-from crossmargin.margin.requirement import LEVELS
+from crossmargin.margin.requirement import level_pair
 from crossmargin.market import Market
-from crossmargin.scenario.revalue import dollar_deltas
+from crossmargin.scenario.revalue import asset_prices, dollar_deltas
 
 
 class Charges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,12 +35,13 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         for name in ("short_option", "basis", "minimum"):
-            for level, rate in zip(LEVELS, getattr(self, name), strict=True):
-                check.number(f"{name} {level}", rate, "of charges", low=0.0)
+            level_pair(name, getattr(self, name), "of charges")
         if not self.size_edges or self.size_edges[0] < 0 or len(self.size_rates) != len(self.size_edges):
             raise check.refuse("size_edges", "be >= 0 and as many as size_rates", self.size_edges)
         check.ascending("size_edges", check.floats("size_edges", self.size_edges))
-        check.ascending("size_rates", check.floats("size_rates", [-1.0, *self.size_rates]))
+        rates = check.floats("size_rates", self.size_rates)
+        check.require_all("size_rates", "be >= 0", rates, rates >= 0)
+        check.ascending("size_rates", rates)
 
 
 def basis_charge(m: Builder, positions: Held) -> Expression:
@@ -87,7 +88,16 @@ def charge_tables(charges: Charges, instruments: Instruments, market: Market) ->
 
 
 def index_notionals(instruments: Instruments, market: Market) -> Floats:
-    """Quote value of one lot at the index: contract size times index (inverse: the size itself)."""
+    """Quote value of one lot at the index: contract size times index (inverse: the size itself; quanto:
+    times the price of the settlement asset, in which its points are paid)."""
     index = np.array([market.value("index", row.underlying) for row in instruments])
-    inverse = np.array([row.payoff == "inverse" and row.kind is not Kind.OPTION for row in instruments], dtype=bool)
-    return np.asarray(instruments.multiplier * np.where(inverse, 1.0, index))
+    settled = asset_prices(instruments, market)[instruments.settlement]
+    scale = [payoff_scale(row, i, s) for row, i, s in zip(instruments, index, settled, strict=True)]
+    return np.asarray(instruments.multiplier * np.array(scale))
+
+
+def payoff_scale(row: Instrument, index: float, settled: float) -> float:
+    """What one unit of a contract's size is worth at the index, quote currency."""
+    if row.payoff is Payoff.INVERSE and row.kind is not Kind.OPTION:
+        return 1.0
+    return index * settled if row.payoff is Payoff.QUANTO else index

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from crossmargin import _checks as check
+from crossmargin.errors import ImprudentParametersError
 from crossmargin.instruments import Asset, Instruments
 from crossmargin.margin.plan.builder import Builder, Expression, Held
 from crossmargin.margin.requirement import LEVELS
@@ -42,6 +43,10 @@ class Haircut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise check.refuse(f"{level} haircuts", f"have length {len(self.edges)}", len(rates), where)
             for rate in rates:
                 check.fraction(f"{level} haircut", rate, where)
+        for first, second in zip(self.initial, self.maintenance, strict=True):
+            if first < second:
+                message = f"haircuts must not rise from initial to maintenance, was {first} below {second} {where}"
+                raise ImprudentParametersError("initial >= maintenance", message)
         check.number("debt_weight", self.debt_weight, where, low=0.0)
         if self.cap is not None:
             check.positive("cap", self.cap, where)

@@ -58,14 +58,14 @@ def search_points(top: float = TOP) -> Floats:
 def roots(function: Callable[[float], float], points: Floats | None = None) -> Roots:
     """Every sign change between neighbouring points, refined by Brent's method to 1e-12 of x.
 
-    Two roots between neighbouring points cancel and are not seen; the points are 1 % apart within
-    half of the market on either side.
+    A function that is zero everywhere (nothing is held) crosses nothing. Two roots between neighbouring
+    points cancel and are not seen; the points are 1 % apart within half of the market on either side.
     """
     from scipy.optimize import brentq
 
     at = search_points() if points is None else points
     values = np.array([function(float(x)) for x in at])
-    found = [float(x) for x, v in zip(at, values, strict=True) if v == 0.0]
-    crossing = np.flatnonzero(values[:-1] * values[1:] < 0)
+    found = [] if not values.any() else [float(x) for x, v in zip(at, values, strict=True) if v == 0.0]
+    crossing = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0)
     found += [float(brentq(function, at[i], at[i + 1], xtol=1e-12, rtol=8.9e-16)) for i in crossing]
     return Roots(tuple(sorted(found)))

@@ -61,8 +61,9 @@ class Keys:
     def add_groups(self, instruments: Instruments, groups: Mapping[str, list[str]]) -> None:
         """Add the axis group over underlyings and over the assets that they move."""
         group_of = {underlying: name for name, members in groups.items() for underlying in members}
-        for name in group_of.keys() & groups.keys():
-            if group_of[name] != name:
+        taken = set(self.labels["underlying"]) | group_of.keys()
+        for name in sorted(taken & groups.keys()):
+            if group_of.get(name) != name:
                 raise check.refuse("group", "not be the name of an underlying of another group", name)
         of_assets = [
             NO_GROUP if a.underlying is None else group_of.get(a.underlying, a.underlying) for a in instruments.assets

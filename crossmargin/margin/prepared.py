@@ -191,7 +191,7 @@ def quanta_of(bound: Binding, quantum: float | Quanta) -> Quanta:
     """Quanta as given, or one power of two for every sum of money."""
     if isinstance(quantum, Quanta):
         return quantum
-    if frexp(check.positive("quantum", quantum))[0] != 0.5:  # noqa: PLR2004  the mantissa of a power of two
+    if frexp(check.positive("quantum", quantum))[0] != 0.5:  # the mantissa of a power of two
         raise check.refuse("quantum", "be a power of two", quantum)
     return Quanta.uniform(bound, quantum)
 

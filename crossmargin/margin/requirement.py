@@ -1,13 +1,26 @@
 """What a margin method answers: requirement, equity, surplus, and why."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
+from crossmargin import _checks as check
 from crossmargin._checks import Floats
+from crossmargin.errors import ImprudentParametersError
 from crossmargin.margin.explanation import Explanation
 
 LEVELS = ("initial", "maintenance")
+
+
+def level_pair(name: str, pair: Sequence[float], place: str = "", *, high: float = inf) -> None:
+    """Two figures >= 0, initial and maintenance; prudence wants the first not below the second."""
+    if len(pair) != len(LEVELS):
+        raise check.refuse(name, "have two figures, initial and maintenance", tuple(pair), place)
+    for level, figure in zip(LEVELS, pair, strict=True):
+        check.number(f"{name} {level}", figure, place, low=0.0, high=high)
+    if pair[0] < pair[1]:
+        message = f"{name} must not rise from initial to maintenance, was {tuple(pair)} {place}".rstrip()
+        raise ImprudentParametersError("initial >= maintenance", message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

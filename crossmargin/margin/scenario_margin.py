@@ -12,7 +12,6 @@ from typing import Any, Literal
 import msgspec
 
 from crossmargin import _checks as check
-from crossmargin.errors import ImprudentParametersError
 from crossmargin.instruments import Instruments
 from crossmargin.margin.charges import (
     Charges,
@@ -27,7 +26,7 @@ from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder, Expression, Held
 from crossmargin.margin.plan.program import Program
-from crossmargin.margin.requirement import LEVELS
+from crossmargin.margin.requirement import LEVELS, level_pair
 from crossmargin.margin.scenarios import Grid
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_moves, risk_array
@@ -43,12 +42,8 @@ class ScanMethod(Method, frozen=True, kw_only=True):
     charges: Charges = Charges()
 
     def __post_init__(self) -> None:
-        for level, factor in zip(LEVELS, self.factor, strict=True):
-            check.positive(f"{level} factor", factor, f"of {self.name!r}")
-        if self.factor[0] < self.factor[1]:
-            raise ImprudentParametersError(
-                "initial >= maintenance", f"factor must not rise from initial to maintenance, was {self.factor}"
-            )
+        level_pair("factor", self.factor, f"of {self.name!r}")
+        check.positive("factor maintenance", self.factor[1], f"of {self.name!r}")
         check.fraction("tail", self.tail, f"of {self.name!r}")
 
     def reduce(self, gain: Expression) -> Expression:

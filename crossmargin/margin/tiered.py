@@ -28,7 +28,7 @@ from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder, Expression, Held
 from crossmargin.margin.plan.program import Program
-from crossmargin.margin.requirement import LEVELS
+from crossmargin.margin.requirement import LEVELS, level_pair
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices, lot_values, marks
 
@@ -58,9 +58,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         for name in ("base", "slope"):
-            for level, rate in zip(LEVELS, getattr(self, name), strict=True):
-                check.number(f"{name} {level}", rate, "of rate", low=0.0)
-            prudent([getattr(self, name)[0]], [getattr(self, name)[1]])
+            level_pair(name, getattr(self, name), "of rate")
 
 
 class LinearRate(Rate, frozen=True, kw_only=True, tag="linear"):
@@ -79,9 +77,7 @@ class OptionRates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         for name in ("rate", "floor"):
-            for level, rate in zip(LEVELS, getattr(self, name), strict=True):
-                check.fraction(f"{name} {level}", rate, "of option rates")
-            prudent([getattr(self, name)[0]], [getattr(self, name)[1]])
+            level_pair(name, getattr(self, name), "of option rates", high=1.0)
 
 
 def rising(rates: Floats) -> np.ndarray:

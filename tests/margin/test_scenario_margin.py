@@ -165,7 +165,6 @@ def test_a_group_that_is_not_held_changes_nothing():
     )
 
 
-@pytest.mark.xfail(reason="index_notionals leaves out the price of a quanto contract's settlement asset")
 def test_minimum_counts_a_quanto_lot_in_quote_currency():
     """One lot of 1e-6 BTC a point at an index of 30000 is 0.03 BTC: 900 USD of notional."""
     found = plain(account({"QUANTO": 10}), charges={"minimum": [0.5, 0.5]})

@@ -33,7 +33,6 @@ def test_random_accounts_netted_by_underlying_equal_their_twins():
     assert agree_on_random(desk, method, 60, 32) > 45
 
 
-@pytest.mark.xfail(reason="index_notionals leaves out the price of a quanto contract's settlement asset")
 def test_quanto_notional_is_in_quote_currency():
     desk = cases.desk("zoo")
     prepared = desk.prepared("tiered")

@@ -332,7 +332,7 @@ class Builder:
         """Publish a value of the account beside equity and requirement."""
         if name in self.outputs:
             raise PlanError(f"output name must be unique, was {name!r}")
-        if expression.node.key != ACCOUNT or expression.node.free:
+        if expression.node.key != ACCOUNT:
             raise PlanError(f"output {name!r} must be a value of the account, had key {expression.node.key!r}")
         self.outputs[name] = expression.number
 
