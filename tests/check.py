@@ -39,6 +39,14 @@ def install(folder: str, **environment: str) -> dict[str, str]:
     return environ | {"PYTHONPATH": str(target)}
 
 
+def loaded_from(folder: str, env: dict[str, str]) -> None:
+    """Make sure that the tests will import this build and no other."""
+    code = "import crossmargin; print(crossmargin.__file__)"
+    found = subprocess.check_output([PYTHON, "-P", "-c", code], cwd=BUILT, env=env, text=True)
+    if str(BUILT / folder) not in found:
+        raise SystemExit(f"the {folder} build is not what is imported, but {found}")
+
+
 def pytest(*arguments: str, env: dict[str, str] | None = None) -> list[str]:
     return run([str(BIN / "pytest"), "-q", *arguments], env)
 
@@ -64,11 +72,12 @@ def lint() -> list[str]:
 
 
 def fuzz() -> list[str]:
-    return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "20"})
+    return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "8"})
 
 
 def debug() -> list[str]:
     env = install("debug", CROSSMARGIN_DEBUG="1")
+    loaded_from("debug", env)
     return pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
 
 
@@ -77,6 +86,10 @@ def sanitized() -> list[str]:
     # the C++ runtime too: its exceptions are intercepted before a C++ extension is loaded
     env |= {"LD_PRELOAD": " ".join(map(runtime, ("libasan.so", "libubsan.so", "libstdc++.so.6"))),
             "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    loaded_from("sanitize", env)
+    module = next((BUILT / "sanitize" / "crossmargin" / "_core").glob("plan.*.so"))
+    if b"__asan_report" not in module.read_bytes():
+        raise SystemExit("the sanitized build holds no sanitizer")
     return pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
 
 

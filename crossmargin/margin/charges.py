@@ -89,7 +89,8 @@ def charge_tables(charges: Charges, instruments: Instruments, market: Market) ->
 
 def index_notionals(instruments: Instruments, market: Market) -> Floats:
     """Quote value of one lot at the index: contract size times index (inverse: the size itself; quanto:
-    times the price of the settlement asset, in which its points are paid)."""
+    times the price of the settlement asset, in which its points are paid).
+    """
     index = np.array([market.value("index", row.underlying) for row in instruments])
     settled = asset_prices(instruments, market)[instruments.settlement]
     scale = [payoff_scale(row, i, s) for row, i, s in zip(instruments, index, settled, strict=True)]
