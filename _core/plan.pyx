@@ -9,6 +9,7 @@ Complexity: rows of the book x rows of their tables, plus held keys x rows a nod
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
+from crossmargin._core.scenario cimport accumulate
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
     Element, OP_AT, OP_CONCAT, OP_EACH, OP_LEAST, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL, element,
@@ -120,8 +121,7 @@ cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept
                 to[r] += (t + magic) - magic
                 beyond += fabs(t) > most or fabs(to[r]) > most
         else:
-            for r in range(R):
-                to[r] += q[i] * row[r]
+            accumulate(row, q[i], R, to)
     return Status.RANGE if beyond else Status.OK
 
 

@@ -53,7 +53,9 @@ def pytest(*arguments: str, env: dict[str, str] | None = None) -> list[str]:
 
 def run(command: list[str], env: dict[str, str] | None = None) -> list[str]:
     """Run one command, echo what it prints, and stop everything if it fails."""
-    done = subprocess.run(command, cwd=ROOT, env=env or dict(os.environ), text=True, stdout=subprocess.PIPE,
+    env = dict(env or os.environ)
+    env["PATH"] = f"{BIN}{os.pathsep}{env['PATH']}"  # cython-lint calls its neighbours by name
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     print(done.stdout, end="", flush=True)
     if done.returncode:

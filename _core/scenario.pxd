@@ -1,0 +1,23 @@
+# Scenario reduce: gains of holdings over a risk array, and their worst row.
+from libc.stdint cimport int64_t
+from crossmargin._core.status cimport Status
+
+
+cdef inline void accumulate(const double* row, double quantity, Py_ssize_t S, double* to) noexcept nogil:
+    """``to += quantity * row``."""
+    cdef Py_ssize_t s
+    for s in range(S):
+        to[s] += quantity * row[s]
+
+
+cdef Status gains_kernel(
+    const double* array, Py_ssize_t n_items, Py_ssize_t S, const int64_t* item, const double* quantity,
+    Py_ssize_t n, double* out, Py_ssize_t* bad
+) noexcept nogil
+
+cdef Status scan_kernel(
+    const double* array, Py_ssize_t n_items, Py_ssize_t S, const int64_t* start, const int64_t* item,
+    const double* quantity, Py_ssize_t n_units, double* work, double* loss, int64_t* row, Py_ssize_t* bad
+) noexcept nogil
+
+cdef double contemplate_kernel(const double* gain, const double* row, double quantity, Py_ssize_t S) noexcept nogil
