@@ -83,6 +83,18 @@ def test_functions_of_the_core_are_short():
     assert max(size for size, free in found if free) <= KERNEL
 
 
+def test_no_name_of_a_method_or_venue_below_the_venues():
+    """What runs plans knows none of them: kernels, accounts and reports name no method or venue."""
+    names = ("derive", "deribit", "mango", "drift", "okx", "bybit", "paradex", "dydx", "binance", "hyperliquid",
+             "kraken", "simm", "srm", "pmrm", "ScenarioMargin", "TieredMargin", "IsolatedMargin")  # fmt: skip
+    pattern = re.compile("|".join(rf"\b{name}" for name in names), re.IGNORECASE)
+    folders = [ROOT / "_core", ROOT / "crossmargin" / "account", ROOT / "crossmargin" / "reports"]
+    files = [path for folder in folders for path in folder.rglob("*.p*") if path.suffix in {".py", ".pyx", ".pxd"}]
+    found = [f"{path.name}: {match}" for path in files for match in pattern.findall(path.read_text())]
+    assert len(files) > 15
+    assert found == []
+
+
 @pytest.mark.parametrize("path", FILES + KERNELS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_is_long(path):
     assert len(path.read_text().splitlines()) <= LINES

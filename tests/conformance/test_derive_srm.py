@@ -10,6 +10,8 @@ from conformance.derive_standard_accounts import (
 )  # fmt: skip
 from conformance.rows import load, rows
 from crossmargin import Book
+from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.margin.prepared import quantities
 from crossmargin.venues.derive_standard_tables import isolated_call, isolated_put, oracle_contingency
 
 FILE = load("derive_srm")
@@ -64,6 +66,17 @@ def test_slow_evaluator(row):
     prepared, portfolio = prepared_of(row)
     trace = prepared.trace(portfolio)
     compare(row, trace.output("equity") - trace.output("requirement"), trace.output("equity"))
+
+
+@pytest.mark.parametrize("row", ACCOUNTS)
+def test_incremental(row):
+    prepared, portfolio = prepared_of(row)
+    held = quantities(prepared.bound, portfolio)
+    quanta = Quanta.of(prepared.bound, {name: max([1.0, *np.abs(lots)]) for name, (_, lots) in held.items()})
+    found = prepared.incremental(portfolio, quanta).outputs()
+    batch = prepared.values(portfolio.book, tuple(prepared.wanted), quantum=quanta)
+    compare(row, found["surplus"], found["equity"])
+    assert all((found[name] == batch[name][0]).all() for name in found)
 
 
 @pytest.mark.parametrize("row", ACCOUNTS)

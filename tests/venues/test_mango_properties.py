@@ -112,3 +112,10 @@ def test_no_markets_at_all():
     portfolio = Portfolio.of(bare, account=Account(id="a", currency="USD"), balances={"A": 1, "Q": -1})
     found = method_of().requirement(portfolio, MARKET)
     assert found.outputs["surplus"] == pytest.approx((18 * 0.8 - 1, 20 * 0.9 - 1, 20 * 0.8 - 1))
+
+
+def test_the_fan_out_of_reads_is_told():
+    """A change of a token touches every market that reads it: the program says so before it runs."""
+    lines = method_of().program().fan_out()
+    assert lines
+    assert all("read by every held" in line for line in lines)

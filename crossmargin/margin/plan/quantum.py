@@ -107,6 +107,7 @@ FACTORS: dict[str, Callable[[list[Floats]], Floats]] = {
     "scale": lambda s: s[0] * s[1],
     "product": lambda s: s[0] * s[1],
     "quotient": lambda s: np.full_like(s[0], inf),
+    "pick": lambda s: np.maximum(np.maximum(s[1], s[2]), s[3]),
     "sided": lambda s: s[0] * np.maximum(s[1], s[2]),
     "root": lambda s: np.sqrt(s[0]),
     "tiers": lambda s: s[0] * s[2],

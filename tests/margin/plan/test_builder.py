@@ -2,19 +2,23 @@
 
 import inspect
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from margin import cases
+from reference.fills import filled_book
 
-from crossmargin import Portfolio
+from crossmargin import Portfolio, load
 from crossmargin.errors import PlanError
 from crossmargin.margin import Method, ScenarioMargin, load_method
 from crossmargin.margin.charges import index_notionals
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.plan import OPERATIONS, Binding, Builder
 from crossmargin.margin.plan.empty import check_empty
+from crossmargin.margin.plan.quantum import Quanta
 
+SEED = Path(__file__).resolve().parents[3] / "seeds" / "crypto.json"
 METHODS = ("isolated", "portfolio", "tiered")
 
 
@@ -350,6 +354,31 @@ def test_a_method_of_ones_own_in_batch():
     slow = np.array([prepared.trace(Portfolio(book, unit)).output("requirement") for unit in range(30)])
     assert found.initial == pytest.approx(slow[:, 0], rel=1e-12)
     assert found.maintenance == pytest.approx(slow[:, 1], rel=1e-12)
+
+
+def test_a_method_of_ones_own_changes_item_by_item():
+    desk = load(SEED)
+    prepared = NetNotional(name="own").prepare(desk.instruments, desk.market)
+    quanta = Quanta.of(prepared.bound, 1e12)
+    account = prepared.incremental(desk.portfolio, quanta)
+    before = account.state()
+    batch = prepared.values(desk.portfolio.book, tuple(prepared.wanted), quantum=quanta)
+    assert all((value == batch[name][0]).all() for name, value in account.outputs().items())
+    old = account.quantity("position", 3)
+    account.apply("position", 3, old + 7)
+    account.apply("position", 3, old)
+    assert account.state() == before
+
+
+def test_a_method_of_ones_own_bounds_its_orders():
+    desk = load(SEED)
+    prepared = NetNotional(name="own").prepare(desk.instruments, desk.market)
+    fills = [prepared.fill(order) for order in desk.portfolio.orders]
+    surplus = prepared.requirements(filled_book(desk.portfolio, fills)).surplus_initial
+    found = prepared.requirement(desk.portfolio, orders="worst_fill")
+    truth = surplus[0] - surplus.min()
+    assert found.components["orders"].initial >= truth - 1e-6
+    assert found.components["orders"].initial <= 1.5 * truth
 
 
 def test_a_method_without_a_plan_says_so():
