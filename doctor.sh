@@ -3,8 +3,9 @@
 python=${1:-python3}
 missing=""
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "crossmargin needs Python 3.11 or newer; '$python' is $("$python" --version 2>&1 || echo absent)."
-    missing="python3"
+    found=$("$python" --version 2>/dev/null || echo absent)
+    echo "crossmargin needs Python 3.11 or newer; '$python' is $found."
+    missing=" python3"
 fi
 "$python" -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 header='import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
