@@ -12,6 +12,7 @@ cdef enum Kind:
     ELEMENT = 4    # computed from its arguments
     JOIN = 5       # rows of the arguments, side by side
     FEW_ROWS = 6   # computed row by row, without a loop per operation
+    CHAIN = 7      # a sum of products, link by link from the left
 
 # One node of a touched path or of the account; arguments are node numbers.
 cdef struct Step:
@@ -21,11 +22,18 @@ cdef struct Step:
     int64_t axis      # of the accumulator, 0 the account
     int64_t offset    # of the accumulator in its key's block; of LOTS and ITEM: the quantity's column
     int64_t table     # of SLOT and ITEM: offset of coefficients, -1 counts
-    int64_t child     # of TOTAL
+    int64_t child     # of TOTAL: the link whose value is summed
     int64_t mine      # whether the accumulator's holding is the one that changes
-    int64_t args[4]   # argument nodes; of JOIN: where its list starts, and how long it is
+    int64_t args[4]   # argument nodes; of JOIN and CHAIN: where its list starts, and how long it is
     int64_t steps     # bit a: argument a has rows
     Element element
+
+# One link of a chain: ``sign * value * factor`` (no factor: -1); bits of rows as in a step.
+cdef struct Link:
+    int64_t node
+    int64_t factor
+    int64_t steps
+    int64_t negative
 
 # A constant of the program: where its row lies for the path's key on its axis.
 cdef struct Constant:
@@ -40,6 +48,7 @@ cdef struct Plan:
     const Constant* consts
     const int64_t* const_start
     const int64_t* joined      # arguments of JOIN steps
+    const Link* links          # of CHAIN steps, and of totals of one product
     const int64_t* node_rows
     const double* constants
     const double* magic

@@ -14,6 +14,7 @@ class Engine:
         consts: Ints,
         const_start: Ints,
         joined: Ints,
+        links: Ints,
         node_rows: Ints,
         constants: Floats,
         magic: Floats,

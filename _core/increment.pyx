@@ -10,7 +10,7 @@ held alone, never on history. Complexity: the rows of the path's nodes, whatever
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from crossmargin._core.elements cimport element, one_row
+from crossmargin._core.elements cimport element, one_row, rounded
 from crossmargin._core.status cimport Status
 
 
@@ -83,11 +83,93 @@ cdef void slot_step(const Plan* p, const Step* s, const double* old, int64_t ite
         new[r] = old[r] - (((had * row[r]) + magic) - magic) + (((has * row[r]) + magic) - magic)
 
 
-cdef void total_step(const double* old, const double* gone, const double* come, double magic, Py_ssize_t R,
-                     double* new) noexcept nogil:
+cdef inline double linked(const Link* k, const double** value, Py_ssize_t r) noexcept nogil:
+    """One row of a link; the sign is exact, so it may stand before the product or after."""
+    cdef double x = value[k.node][r if k.steps & 1 else 0]
+    if k.factor >= 0:
+        x = x * value[k.factor][r if k.steps & 2 else 0]
+    return -x if k.negative else x
+
+
+cdef void product_rows(const Link* k, const double** value, Py_ssize_t R, double* out) noexcept nogil:
+    """All rows of a link."""
+    cdef const double* x = value[k.node]
+    cdef const double* t
+    cdef Py_ssize_t r
+    cdef double sign = -1.0 if k.negative else 1.0
+    if k.factor < 0:
+        if k.steps & 1:
+            for r in range(R):
+                out[r] = sign * x[r]
+        else:
+            for r in range(R):
+                out[r] = sign * x[0]
+        return
+    t = value[k.factor]
+    if k.steps == 3:
+        for r in range(R):
+            out[r] = sign * (x[r] * t[r])
+    elif k.steps == 1:
+        for r in range(R):
+            out[r] = sign * (x[r] * t[0])
+    else:
+        for r in range(R):
+            out[r] = sign * (x[0] * t[r if k.steps & 2 else 0])
+
+
+cdef void chain(const Plan* p, const Step* s, const double** value, double* out) noexcept nogil:
+    """``((k0 + k1) + k2) + ...``: the additions of the plan, in its order, without a step for each."""
+    cdef const Link* k = p.links + s.args[0]
+    cdef Py_ssize_t i, r, R = s.element.rows
+    cdef double sum
+    if R > 4:
+        long_chain(k, s.args[1], value, R, out)
+        return
+    for r in range(R):
+        sum = linked(k, value, r)
+        for i in range(1, s.args[1]):
+            sum += linked(k + i, value, r)
+        out[r] = sum
+
+
+cdef void long_chain(const Link* k, Py_ssize_t n, const double** value, Py_ssize_t R, double* out) noexcept nogil:
+    cdef Py_ssize_t i, r
+    cdef const double* x
+    product_rows(k, value, R, out)
+    for i in range(1, n):
+        x = value[k[i].node]
+        if k[i].factor < 0 and k[i].steps & 1 and not k[i].negative:
+            for r in range(R):
+                out[r] += x[r]
+        else:
+            for r in range(R):
+                out[r] += linked(k + i, value, r)
+
+
+cdef void move(const double* old, const double* gone, const double* come, double magic, Py_ssize_t R,
+               double* new) noexcept nogil:
+    """``old - round(gone) + round(come)``."""
     cdef Py_ssize_t r
     for r in range(R):
         new[r] = old[r] - ((gone[r] + magic) - magic) + ((come[r] + magic) - magic)
+
+
+cdef void total_step(const Plan* p, const Step* s, Work* w, const double* old, double* new) noexcept nogil:
+    """Move a sum by what its child changed; the child is a link, so that a product needs no step of its own."""
+    cdef const Link* k = p.links + s.child
+    cdef Py_ssize_t R = s.element.rows
+    cdef double magic = p.magic[s.node]
+    cdef double* gone = w.before + p.reg[s.node]
+    cdef double* come = w.after + p.reg[s.node]
+    if R == 1:
+        new[0] = old[0] - rounded(linked(k, w.old, 0), magic) + rounded(linked(k, w.new, 0), magic)
+        return
+    if k.factor < 0 and not k.negative:
+        move(old, w.old[k.node], w.new[k.node], magic, R, new)
+        return
+    product_rows(k, w.old, R, gone)
+    product_rows(k, w.new, R, come)
+    move(old, gone, come, magic, R, new)
 
 
 cdef inline void item_row(const Plan* p, const Step* s, int64_t item, double lots, double* out) noexcept nogil:
@@ -95,6 +177,19 @@ cdef inline void item_row(const Plan* p, const Step* s, int64_t item, double lot
     cdef const double* row = p.constants + s.table + item * s.element.rows
     for r in range(s.element.rows):
         out[r] = lots * row[r]
+
+
+cdef inline void item_step(
+    const Plan* p, const Step* s, int64_t item, double had, double has, double* before, double* after
+) noexcept nogil:
+    """The quantity of an item, or its row times the quantity, before and after."""
+    if s.kind == LOTS:
+        before[0] = had
+        after[0] = has
+        return
+    item_row(p, s, item, had, before)
+    if s.changed:
+        item_row(p, s, item, has, after)
 
 
 cdef void path_step(
@@ -114,6 +209,10 @@ cdef void path_step(
         few_rows(s, w.old, before)
         if s.changed:
             few_rows(s, w.new, after)
+    elif s.kind == CHAIN:
+        chain(p, s, w.old, before)
+        if s.changed:
+            chain(p, s, w.new, after)
     elif s.kind == ELEMENT:
         run_element(s, w.old, before)
         if s.changed:
@@ -127,16 +226,11 @@ cdef void path_step(
     elif s.kind == TOTAL:
         w.old[s.node] = state
         if s.changed:
-            total_step(state, w.old[s.child], w.new[s.child], magic, s.element.rows, after)
+            total_step(p, s, w, state, after)
         else:
             w.new[s.node] = state
-    elif s.kind == LOTS:
-        before[0] = state[0]
-        after[0] = has if s.mine else state[0]
-    elif s.kind == ITEM:
-        item_row(p, s, p.maps[axes[s.axis] + item], state[0], before)
-        if s.changed:
-            item_row(p, s, p.maps[axes[s.axis] + item], has if s.mine else state[0], after)
+    elif s.kind == LOTS or s.kind == ITEM:
+        item_step(p, s, p.maps[axes[s.axis] + item], state[0], has if s.mine else state[0], before, after)
     else:
         join(p, s, w.old, before)
         if s.changed:
@@ -206,6 +300,8 @@ cdef void account_values(const Plan* p, Work* w, double* out) noexcept nogil:
             few_rows(s, w.new, w.after + p.reg[s.node])
         elif s.kind == ELEMENT:
             run_element(s, w.new, w.after + p.reg[s.node])
+        elif s.kind == CHAIN:
+            chain(p, s, w.new, w.after + p.reg[s.node])
         elif s.kind == JOIN:
             join(p, s, w.new, w.after + p.reg[s.node])
     for i in range(p.n_outputs):
@@ -237,7 +333,7 @@ cdef class Engine:
     def __cinit__(
         self, const int64_t[:, ::1] steps not None, const int64_t[::1] step_start not None,
         const int64_t[:, ::1] consts not None, const int64_t[::1] const_start not None,
-        const int64_t[::1] joined not None, const int64_t[::1] node_rows not None,
+        const int64_t[::1] joined not None, const int64_t[:, ::1] links not None, const int64_t[::1] node_rows not None,
         const double[::1] constants not None, const double[::1] magic not None,
         const int64_t[:, ::1] axes not None, const int64_t[::1] maps not None,
         const int64_t[::1] item_axis not None, const int64_t[::1] column not None,
@@ -245,7 +341,7 @@ cdef class Engine:
         const int64_t[::1] reg not None, const int64_t[::1] outputs not None,
         Py_ssize_t registers,
     ):
-        self.arrays = (steps, step_start, consts, const_start, joined, node_rows, constants, magic, axes, maps,
+        self.arrays = (steps, step_start, consts, const_start, joined, links, node_rows, constants, magic, axes, maps,
                        item_axis, column, most, width, reg, outputs)
         if steps.shape[1] * sizeof(int64_t) != sizeof(Step) or consts.shape[1] * sizeof(int64_t) != sizeof(Constant):
             raise ValueError("steps and consts must have the fields of the interface file")
@@ -253,6 +349,7 @@ cdef class Engine:
             raise ValueError(f"axes must be at most {MAX_AXES}, was {width.shape[0]}")
         self.plan.steps, self.plan.step_start = <const Step*>&steps[0, 0], &step_start[0]
         self.plan.consts, self.plan.const_start = <const Constant*>&consts[0, 0], &const_start[0]
+        self.plan.links = <const Link*>&links[0, 0]
         self.plan.joined, self.plan.node_rows = &joined[0], &node_rows[0]
         self.plan.constants, self.plan.magic = &constants[0], &magic[0]
         self.plan.axes, self.plan.maps = &axes[0, 0], &maps[0]

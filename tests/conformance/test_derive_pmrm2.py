@@ -6,6 +6,7 @@ import pytest
 from conformance.derive_accounts import instruments_of, market_of, method_of, portfolio_of
 from conformance.rows import load, rows
 from crossmargin import ImprudentParametersError
+from crossmargin.margin.plan.incremental import Incremental
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.prepared import quantities
 
@@ -71,6 +72,11 @@ def test_incremental(row):
     surplus = found["equity"] - found["requirement"]
     close(surplus, [row["expected"]["IM"], row["expected"]["MM"]])
     assert all((found[name] == batch[name][0]).all() for name in found)
+    joined = Incremental(prepared.bound, {"surplus": prepared.wanted["surplus"]}, quanta, items=128)
+    for holding, (keys, amounts) in quantities(prepared.bound, portfolio).items():
+        for key, lots in zip(keys.tolist(), amounts.tolist(), strict=True):
+            joined.apply(holding, key, lots)
+    assert (joined.outputs()["surplus"] == batch["surplus"][0]).all()
 
 
 @pytest.mark.parametrize("row", rows("derive_pmrm2"))

@@ -229,14 +229,16 @@ def test_ratios_by_size_equal_the_twin(figures, imf):
 
 
 @given(accounts())
-def test_floats_are_within_a_unit_of_the_integers(drawn):
-    """Products stay below 2^53 or lose at most the last digits: a relative 1e-12 beside the unit."""
+def test_floats_are_within_a_unit_a_rounding_of_the_integers(drawn):
+    """A float product may fall on the other side of a whole number: a unit for each rounding of the rule, beside
+    a relative 1e-12 for products past 2^53. (Published rows agree within one unit.)"""
     case, _ = drawn
+    roundings = sum(node.op == "mul_div" and not node.free for node in case.prepared.program.nodes)
     exact, batch = units(case), case.prepared.values(case.book, OUTPUTS)
     trace = case.prepared.trace(Portfolio(case.book, 0))
     for name in OUTPUTS:
         wanted = [float(v) for v in exact[name]]
-        assert np.allclose(batch[name][0], wanted, rtol=1e-12, atol=1e-6)
+        assert np.allclose(batch[name][0], wanted, rtol=1e-12, atol=roundings * 1e-6)
         assert np.array_equal(batch[name][0], trace.output(name))
 
 

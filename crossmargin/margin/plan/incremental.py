@@ -18,12 +18,13 @@ from crossmargin._core.status import Status
 from crossmargin.errors import raise_for_status
 from crossmargin.margin.plan.batch import VARIANTS, Layout, lay_out, run_feeds
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.fusion import Fusion, Link
 from crossmargin.margin.plan.program import ACCOUNT, Node
 from crossmargin.margin.plan.quantum import Quanta
 
 FANS_OUT = {"at", "least", "most", "norm"}
 SORTS = {"kth", "tail_mean"}
-LOTS, ITEM, SLOT, TOTAL, ELEMENT, JOIN, FEW_ROWS = range(7)
+LOTS, ITEM, SLOT, TOTAL, ELEMENT, JOIN, FEW_ROWS, CHAIN = range(8)
 FEW = 4  # rows up to which a loop per operation costs more than it saves
 SCALAR = {"add", "sub", "scale", "product", "neg", "abs", "positive", "short", "min", "max", "sided", "pick"}
 Change = tuple[str, int, float]  # holding, item key, quantity
@@ -34,15 +35,16 @@ class Paths:
     """Which nodes a change of each holding touches, and where sums lie in a key's block."""
 
     bound: Binding
+    fusion: Fusion
     depends: tuple[frozenset[str], ...]  # per node: holdings that it depends on
 
     @classmethod
-    def of(cls, bound: Binding) -> "Paths":
+    def of(cls, bound: Binding, wanted: Sequence[int]) -> "Paths":
         depends: list[frozenset[str]] = []
         for node in bound.program.nodes:
             own = frozenset({node.holding}) if node.holding else frozenset()
             depends.append(own.union(*(depends[a] for a in node.args)))
-        return cls(bound, tuple(depends))
+        return cls(bound, Fusion(bound, frozenset(wanted)), tuple(depends))
 
     def on_path(self, holding: str) -> list[int]:
         """Nodes to evaluate when an item of a holding changes, in order."""
@@ -51,7 +53,7 @@ class Paths:
             if node.free or holding not in self.depends[number]:
                 continue
             if node.op == "total":
-                wanted |= {number, *self.operands(node.args[0])}
+                wanted |= {number, *self.operands(self.fusion.link(node.args[0]).node)}
             elif node.op == "slot" and not self.of_item(node):
                 wanted.add(number)
         return sorted(n for n in wanted if not nodes[n].free)
@@ -61,7 +63,18 @@ class Paths:
         node = self.bound.program.nodes[number]
         if node.op in {"slot", "each", "total"} or node.free:
             return {number}
-        return {number}.union(*(self.operands(a) for a in node.args))
+        return {number}.union(*(self.operands(a) for a in self.fusion.inputs(number)))
+
+    def of_account(self, wanted: Sequence[int]) -> list[int]:
+        """Nodes of the account that the wanted ones are computed from, in order."""
+        needed, left = set(), list(wanted)
+        while left:
+            number = left.pop()
+            node = self.bound.program.nodes[number]
+            if number not in needed and node.key == ACCOUNT and not node.free:
+                needed.add(number)
+                left += [] if node.op in {"total", "slot"} else self.fusion.inputs(number)
+        return sorted(needed)
 
     def of_item(self, node: Node) -> bool:
         """A slot that keeps its items apart is a function of the quantity, not a sum."""
@@ -87,15 +100,17 @@ class Plumbing:
 
     def __init__(self, bound: Binding, layout: Layout, wanted: Sequence[int]) -> None:
         self.bound, self.layout, self.wanted = bound, layout, wanted
-        self.paths = Paths.of(bound)
+        self.paths = Paths.of(bound, wanted)
+        self.fusion = self.paths.fusion
         self.axis = {axis: number for number, axis in enumerate(bound.program.axes)}
         self.column, self.offset, self.width = self.paths.columns
         self.joined: list[int] = []
+        self.links: list[list[int]] = []
 
     def engine(self, quanta: Quanta) -> increment.Engine:
         program, holdings = self.bound.program, self.bound.program.holdings
         paths = [self.paths.on_path(h.name) for h in holdings]
-        account = [n for n, node in program if node.key == ACCOUNT and not node.free]
+        account = self.paths.of_account(self.wanted)
         steps = [[self.step(n, h.name) for n in path] for h, path in zip(holdings, paths, strict=True)]
         steps.append([self.step(n, "") for n in account])
         consts = [self.constants(path) for path in [*paths, account]]
@@ -103,7 +118,7 @@ class Plumbing:
         registers, size = self.registers()
         return increment.Engine(
             stacked(steps, 19), starts(steps), stacked(consts, 4), starts(consts), whole([*self.joined, 0]),
-            self.layout.nodes[:, 2].copy(), self.layout.constants, quanta.magic, axes, maps,
+            stacked([self.links], 4), self.layout.nodes[:, 2].copy(), self.layout.constants, quanta.magic, axes, maps,
             whole([self.axis[h.axis] for h in holdings]), whole([self.column[h.name] for h in holdings]),
             np.array([quanta.lots[h.name] for h in holdings]), whole([self.width[a] for a in program.axes]),
             registers, whole(self.wanted), size,
@@ -112,34 +127,52 @@ class Plumbing:
     def step(self, number: int, holding: str) -> list[int]:
         """One row of the step table, see ``_core/increment.pxd``."""
         node = self.bound.program.nodes[number]
-        kind = self.kind(node)
+        kind = self.kind(number)
         offset = self.column[node.holding] if kind <= ITEM and node.holding else self.offset.get(number, 0)
         table = int(self.layout.nodes[number, 9]) if node.op == "slot" else -1
-        args, steps = self.arguments(node, kind)
+        args, steps = self.arguments(number, kind)
         rows = [self.bound.n_rows(self.bound.program.nodes[a]) for a in node.args]
         variant = VARIANTS[node.op].index(node.name) if node.op in VARIANTS else 0
         element = [
             node.operation.code, len(node.args), self.bound.n_rows(node), rows[0] if rows else 0, variant,
             rows[1] if len(rows) > 1 else 0,
         ]  # fmt: skip
+        child = self.linked([self.fusion.link(node.args[0])]) if kind == TOTAL else 0
         return [
-            kind, number, int(holding in self.paths.depends[number]), self.axis[node.key], offset, table,
-            node.args[0] if kind == TOTAL else 0, int(node.holding == holding), *args, steps, *element,
+            kind, number, int(holding in self.paths.depends[number]), self.axis[node.key], offset, table, child,
+            int(node.holding == holding), *args, steps, *element,
         ]  # fmt: skip
 
-    def arguments(self, node: Node, kind: int) -> tuple[list[int], int]:
-        """Argument nodes, and a bit for each that has rows; those of a join lie in a list."""
+    def linked(self, links: Sequence[Link]) -> int:
+        """Append links; returns where they start."""
+        start = len(self.links)
+        for link in links:
+            rows = self.has_rows(link.node) | (self.has_rows(link.factor) << 1 if link.factor >= 0 else 0)
+            self.links.append([link.node, link.factor, rows, int(link.negative)])
+        return start
+
+    def has_rows(self, number: int) -> int:
+        return int(self.layout.nodes[number, 2] != 1)
+
+    def arguments(self, number: int, kind: int) -> tuple[list[int], int]:
+        """Argument nodes, and a bit for each that has rows; those of a join or chain lie in a list."""
+        node = self.bound.program.nodes[number]
+        if kind == CHAIN:
+            links = self.fusion.chain(number)
+            return [self.linked(links), len(links), 0, 0], 0
         if kind == JOIN:
             start = len(self.joined)
             self.joined += node.args
             return [start, len(node.args), 0, 0], 0
         if kind <= TOTAL:
             return [0, 0, 0, 0], 0
-        several = [self.layout.nodes[a, 2] != 1 for a in node.args]
         filled = [*node.args, *[node.args[0]] * (4 - len(node.args))]
-        return filled, sum(int(rows) << place for place, rows in enumerate(several))
+        return filled, sum(self.has_rows(a) << place for place, a in enumerate(node.args))
 
-    def kind(self, node: Node) -> int:
+    def kind(self, number: int) -> int:
+        node = self.bound.program.nodes[number]
+        if self.fusion.chain(number):
+            return CHAIN
         if node.op == "slot":
             return ITEM if self.paths.of_item(node) else SLOT
         if node.op in SCALAR and 0 < self.bound.n_rows(node) <= FEW:
@@ -149,7 +182,7 @@ class Plumbing:
     def constants(self, path: Iterable[int]) -> list[list[int]]:
         """Tables that the nodes of a path read, and where the row of its key lies."""
         program = self.bound.program
-        read = {a for n in path if program.nodes[n].op != "total" for a in program.nodes[n].args}
+        read = {a for n in path for a in self.fusion.inputs(n)}
         free = sorted(a for a in read if program.nodes[a].free)
         return [self.constant(n) for n in free]
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from crossmargin import load, margin
 from crossmargin.errors import InvalidInputError, KernelError
+from crossmargin.margin.plan.incremental import Incremental
 from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.margin.prepared import quantities
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
 LOTS = {"position": 1e6, "cost": 1e12, "balance": 1e12}
@@ -38,6 +40,22 @@ def test_it_equals_the_batch_to_the_bit(seed, name):
     found = fresh(seed, name).outputs()
     batch = prepared.values(desk.portfolio.book, tuple(prepared.wanted), quantum=quanta)
     assert all((found[output] == batch[output][0]).all() for output in found)
+
+
+@pytest.mark.parametrize(("seed", "name"), CASES)
+@given(item=st.integers(0, 10**6), lots=st.integers(-900, 900))
+def test_joined_nodes_give_the_bits_of_separate_ones(seed, name, item, lots):
+    """With the surplus alone wanted, sums and products are joined into chains; with every output none is."""
+    desk, prepared, quanta = case(seed, name)
+    joined = Incremental(prepared.bound, {"surplus": prepared.wanted["surplus"]}, quanta)
+    for holding, (keys, amounts) in quantities(prepared.bound, desk.portfolio).items():
+        for key, amount in zip(keys.tolist(), amounts.tolist(), strict=True):
+            joined.apply(holding, key, amount)
+    item %= joined.bound.size("instrument")
+    separate = fresh(seed, name).contemplate("position", item, lots)["surplus"]
+    assert (joined.contemplate("position", item, lots)["surplus"] == separate).all()
+    joined.apply("position", item, lots)
+    assert (joined.outputs()["surplus"] == separate).all()
 
 
 @pytest.mark.parametrize(("seed", "name"), CASES)
