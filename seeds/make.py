@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import exp, log, sqrt
 from pathlib import Path
-from statistics import mean, median, pstdev
+from statistics import NormalDist, mean, median, pstdev
 from typing import Any
 
 import mpmath
@@ -383,6 +384,28 @@ def report_volatility(scene: Scene, underlying: str, listing: list[tuple[Record,
         print(f"{underlying} vendor less own volatility, {name}: {summary(gaps)}")
 
 
+def report_greeks(scene: Scene, underlying: str, listing: list[tuple[Record, Record, int]]) -> None:
+    """Print how far the vendor's Greeks lie from those of Black-76 at our volatility and forward."""
+    for number, name in enumerate(("delta", "gamma", "vega")):
+        mine = [greeks(scene, item, underlying)[number] for item, _, _ in listing]
+        gaps = [row[name] - own for own, (_, row, _) in zip(mine, listing, strict=True)]
+        print(f"{underlying} vendor less own {name}: n {len(gaps)} mean {mean(gaps):+.5f} median {median(gaps):+.5f} "
+              f"least {min(gaps):+.5f} most {max(gaps):+.5f}; own mean size {mean(map(abs, mine)):.5f}")  # fmt: skip
+
+
+def greeks(scene: Scene, item: Record, underlying: str) -> tuple[float, float, float]:
+    """Delta and gamma to the index (the forward moves with it in proportion), vega per 0.01 of volatility."""
+    forward, rate = scene.quotes[expiry_subject(item)]
+    years, sigma = float(scene.years(item)), scene.vols[item["id"]]
+    carry, discount, spread = forward / scene.spots[underlying], exp(-rate * years), sigma * sqrt(years)
+    d1 = log(forward / item["strike"]) / spread + spread / 2
+    sign = 1 if item["right"] == "call" else -1
+    normal = NormalDist()
+    delta = discount * carry * sign * normal.cdf(sign * d1)
+    gamma = discount * carry**2 * normal.pdf(d1) / (forward * spread)
+    return delta, gamma, discount * forward * normal.pdf(d1) * sqrt(years) / 100
+
+
 def summary(gaps: list[float]) -> str:
     inside = sum(abs(g) <= 0.03 for g in gaps)
     return (f"n {len(gaps)} mean {mean(gaps):+.4f} median {median(gaps):+.4f} "
@@ -414,6 +437,7 @@ def market_maker(folder: Path) -> Record:
     for underlying, found in listing.items():
         add_options(scene, found)
         report_volatility(scene, underlying, found)
+        report_greeks(scene, underlying, found)
     held = [(item, lots, str(row["open"])) for found in listing.values() for item, row, lots in found if lots]
     opened = median(parity(rows["SPX"], closing(FUTURE["expiry"][:10]), level, rate, "open"))
     held = hedges(scene, held, bars["GOOG"], opened) + held

@@ -101,9 +101,9 @@ class Options:
 class RiskArray:
     """Gain > 0 of one lot (``lots``: instruments, scenarios) and one unit of asset (``units``), quote currency.
 
-    ``lots`` is the profit of the contract converted at the shocked price of its settlement asset (or at
-    the unshocked one, ``conversion="base"``). ``units`` is the change in price of one unit of each asset.
-    Both carry the weight of their scenario.
+    ``lots`` is the profit of the contract converted at the shocked price of its settlement asset, at the
+    unshocked one (``conversion="base"``), or left in that asset (``conversion="coin"``). ``units`` is the
+    change in price of one unit of each asset. Both carry the weight of their scenario.
     """
 
     scenarios: ScenarioSet
@@ -179,15 +179,16 @@ def risk_array(
     instruments: Instruments, market: Market, scenarios: ScenarioSet, *, conversion: str = "shocked"
 ) -> RiskArray:
     """Revalue every instrument and asset in every scenario, in one pass."""
-    check.one_of("conversion", conversion, ("shocked", "base"))
+    check.one_of("conversion", conversion, ("shocked", "base", "coin"))
     price = asset_prices(instruments, market)
     moves = asset_moves(instruments, scenarios)
     settled = price[instruments.settlement]
-    coin_move = moves[instruments.settlement] if conversion == "shocked" else 0.0
+    shocked_price = settled[:, None] * (1.0 + moves[instruments.settlement])
+    converted = {"shocked": shocked_price, "base": settled[:, None], "coin": 1.0}[conversion]
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
         value = lot_values(instruments, marks(instruments, market))
         shocked = lot_values(instruments, shocked_prices(instruments, market, scenarios))
-        lots = (shocked - value[:, None]) * settled[:, None] * (1.0 + coin_move) * scenarios.weight
+        lots = (shocked - value[:, None]) * converted * scenarios.weight
         units = price[:, None] * moves * scenarios.weight
     require_finite([row.id for row in instruments], lots)
     require_finite([asset.id for asset in instruments.assets], units)

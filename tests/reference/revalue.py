@@ -71,12 +71,14 @@ def lot_value(row, price):
 
 
 def lot_gain(row, assets, figures, as_of, rule, scenario, quote, conversion):
-    """Profit of one lot, converted at the shocked or the unshocked price of its settlement asset."""
+    """Profit of one lot at the shocked or the unshocked price of its settlement asset, or left in it."""
     moves, shocks, weight = scenario
     after = lot_value(
         row, shocked_mark(row, figures, as_of, rule, moves[row.underlying], shocks[row.underlying])
     )
     profit = after - lot_value(row, mark(row, figures))
+    if conversion == "coin":
+        return profit * weight
     settlement = assets[row.settlement]
     price = asset_price(figures, quote, settlement)
     if conversion == "shocked":

@@ -46,7 +46,7 @@ def scenario_set(rows, rule=None):
     return ScenarioSet.of("s", move=move, volatility=shock, weight=weight, underlyings=("BTC",), rule=rule)
 
 
-@given(ROWS, RULES, st.sampled_from(["shocked", "base"]))
+@given(ROWS, RULES, st.sampled_from(["shocked", "base", "coin"]))
 def test_risk_arrays_equal_the_slow_twin(rows, rule, conversion):
     found = risk_array(TABLE, market(), scenario_set(rows, rule), conversion=conversion)
     plain = [({"BTC": m}, {"BTC": v}, w) for m, v, w in rows]
@@ -260,7 +260,7 @@ def test_unmoved_underlyings_and_unknown_conversions_are_refused():
         InvalidInputError, match="^scenario set 's' must move every underlying held, was 'BTC'$"
     ):
         risk_array(TABLE, market(), ScenarioSet.of("s", move=[0.1], underlyings=("ETH",)))
-    with pytest.raises(InvalidInputError, match="^conversion must be one of shocked, base, was 'spot'$"):
+    with pytest.raises(InvalidInputError, match="^conversion must be one of shocked, base, coin, was 'spot'$"):
         risk_array(TABLE, market(), scenario_set([(0.1, 0.0, 1.0)]), conversion="spot")
 
 
@@ -269,3 +269,12 @@ def test_an_expired_option_is_worth_its_exercise():
     found = risk_array(instruments([CALL]), late, scenario_set([(0.1, 0.0, 1.0)]))
     assert found.lots[0, 0] == pytest.approx(0.1 * (33_132.0 - 32_000.0), rel=1e-12)
     assert Payoff.INVERSE is INVERSE.payoff
+
+
+def test_an_inverse_profit_in_coin_is_the_published_form():
+    """``q x / (1 + x)`` coins for q coins of a long inverse contract (Deribit portfolio margin, futures)."""
+    x = np.array([-0.16, -0.04, 0.04, 0.16])
+    found = risk_array(TABLE, market(), scenario_set([(m, 0.0, 1.0) for m in x]), conversion="coin")
+    row = next(i for i, r in enumerate(TABLE) if r.payoff == "inverse" and r.kind != "option")
+    coins = TABLE.multiplier[row] / market().value("mark", TABLE.rows[row].id)
+    np.testing.assert_allclose(found.lots[row], coins * x / (1 + x), rtol=1e-12)
