@@ -1,10 +1,10 @@
 """crossmargin: the margin of whole accounts, computed, checked, explained and improved.
 
 Layers, from the ground up: ``_core`` (compiled kernels), ``instruments``, ``market``, ``portfolio``,
-``snapshot``, ``scenario``, ``margin``, ``account``, ``reports``, ``cli``. Each imports only downwards.
+``snapshot``, ``scenario``, ``margin``, ``venues``, ``account``, ``reports``, ``cli``. Each imports only downwards.
 """
 
-from crossmargin import account, margin, market, portfolio, scenario
+from crossmargin import account, margin, market, portfolio, scenario, venues
 from crossmargin.account import health, impact, liquidation_prices
 from crossmargin.errors import CrossmarginError, ImprudentParametersError, InvalidInputError
 from crossmargin.instruments import Asset, Instrument, Instruments
@@ -16,5 +16,5 @@ __version__ = "0.1.0"
 __all__ = [
     "Account", "Asset", "Book", "CrossmarginError", "ImprudentParametersError", "Instrument", "Instruments",
     "InvalidInputError", "Market", "Observation", "Order", "Portfolio", "Position", "Snapshot", "account", "health",
-    "impact", "liquidation_prices", "load", "margin", "market", "portfolio", "scenario",
+    "impact", "liquidation_prices", "load", "margin", "market", "portfolio", "scenario", "venues",
 ]  # fmt: skip

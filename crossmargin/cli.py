@@ -18,10 +18,11 @@ from crossmargin import _checks as check
 from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices
 from crossmargin.errors import CrossmarginError, InvalidInputError
-from crossmargin.margin import Method, load_method, netting
+from crossmargin.margin import Method, netting
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
+from crossmargin.venues import load_method
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it

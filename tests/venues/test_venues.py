@@ -1,0 +1,29 @@
+"""The face of the venues: names, and methods from JSON."""
+
+import msgspec
+import pytest
+
+import crossmargin as cm
+from crossmargin.errors import InvalidInputError
+from crossmargin.venues.derive_parameters import MAINNET
+
+
+def test_a_venue_loads_when_it_is_named():
+    assert cm.venues.derive.PortfolioMargin2.__name__ == "PortfolioMargin2"
+    with pytest.raises(AttributeError, match="must hold one of derive, derive_standard, drift, mango, was 'nasdaq'"):
+        _ = cm.venues.nasdaq
+
+
+def test_a_venue_method_round_trips_through_json():
+    method = cm.venues.derive.PortfolioMargin2(name="main net", underlying="ETH", cash="USDC", rules=MAINNET)
+    assert cm.venues.load_method(msgspec.json.encode(method)) == method
+
+
+def test_methods_of_no_venue_are_read_too():
+    desk = cm.load("seeds/crypto.json")
+    assert cm.venues.load_method(desk.methods["portfolio"]) == cm.margin.load_method(desk.methods["portfolio"])
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(InvalidInputError, match="method"):
+        cm.venues.load_method(b'{"method": "astrology", "name": "x"}')
