@@ -51,11 +51,11 @@ def pytest(*arguments: str, env: dict[str, str] | None = None) -> list[str]:
     return run([str(BIN / "pytest"), "-q", *arguments], env)
 
 
-def run(command: list[str], env: dict[str, str] | None = None) -> list[str]:
+def run(command: list[str], env: dict[str, str] | None = None, cwd: Path = ROOT) -> list[str]:
     """Run one command, echo what it prints, and stop everything if it fails."""
     env = dict(env or os.environ)
     env["PATH"] = f"{BIN}{os.pathsep}{env['PATH']}"  # cython-lint calls its neighbours by name
-    done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE,
+    done = subprocess.run(command, cwd=cwd, env=env, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     print(done.stdout, end="", flush=True)
     if done.returncode:
@@ -70,7 +70,8 @@ def tests() -> list[str]:
 def lint() -> list[str]:
     run([str(BIN / "ruff"), "check", "crossmargin", "seeds"])
     run([str(BIN / "cython-lint"), "_core"])
-    return run([str(BIN / "mypy"), "-p", "crossmargin"])
+    BUILT.mkdir(parents=True, exist_ok=True)  # away from the sources: the installed package is what is typed
+    return run([str(BIN / "mypy"), "-p", "crossmargin", "--config-file", str(ROOT / "pyproject.toml")], cwd=BUILT)
 
 
 def fuzz() -> list[str]:
