@@ -184,7 +184,8 @@ def risk_array(
     moves = asset_moves(instruments, scenarios)
     settled = price[instruments.settlement]
     shocked_price = settled[:, None] * (1.0 + moves[instruments.settlement])
-    converted = {"shocked": shocked_price, "base": settled[:, None], "coin": 1.0}[conversion]
+    base, coin = settled[:, None], np.ones((len(settled), 1))
+    converted = {"shocked": shocked_price, "base": base, "coin": coin}[conversion]
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
         value = lot_values(instruments, marks(instruments, market))
         shocked = lot_values(instruments, shocked_prices(instruments, market, scenarios))
