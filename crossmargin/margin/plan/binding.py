@@ -57,7 +57,7 @@ class Binding:
         read = {name: table(name, tables, shape, exact=exact) for name, shape in shapes.items()}
         bound = cls(program, labels, found_rows, checked_maps, held, read)
         bound = replace(bound, folded=fold(bound))
-        check_ranks(bound)
+        check_figures(bound)
         return bound
 
     def size(self, axis: str) -> int:
@@ -71,7 +71,7 @@ class Binding:
         read = {name: table(name, tables, old.shape, exact=old.dtype == object) for name, old in self.tables.items()}
         fresh = replace(self, tables=read)
         fresh = replace(fresh, folded=fold(fresh))
-        check_ranks(fresh)
+        check_figures(fresh)
         return fresh
 
     def exactly(self, tables: Mapping[str, Any]) -> "Binding":
@@ -173,9 +173,13 @@ def fold_node(bound: Binding, node: Node, values: Mapping[int, NDArray[Any]]) ->
     return ELEMENTS[node.op](*(values[a] for a in node.args))
 
 
-def check_ranks(bound: Binding) -> None:
-    """The k of an order statistic lies among the rows; of a tail it may be a fraction."""
+def check_figures(bound: Binding) -> None:
+    """The k of an order statistic lies among the rows (of a tail it may be a fraction); correlations in [-1, 1]."""
     for node in bound.program.nodes:
+        if node.op == "norm":
+            rho = np.asarray(bound.folded[node.args[1]], dtype=np.float64)
+            name = f"table {bound.program.nodes[node.args[1]].name}"
+            check.require_all(name, "lie in [-1, 1]", rho, np.abs(rho) <= 1.0)
         if node.op in {"kth", "tail_mean"}:
             k, rows = float(bound.folded[node.args[1]].ravel()[0]), bound.n_rows(bound.program.nodes[node.args[0]])
             if not 0 < k <= rows or (node.op == "kth" and k != int(k)):

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin.margin.plan.binding import Binding
+from crossmargin.errors import PlanError
+from crossmargin.margin.plan.binding import Binding, map_of
 from crossmargin.margin.plan.program import ONE, Node
 
 Array = NDArray[Any]
@@ -35,19 +36,19 @@ class Linear:
     """``const + sum over items of q C + sum over keys of v P``.
 
     ``coefficient`` by holding, shape (items, rows). ``points`` are nodes that no order moves: (number,
-    factor of shape (their keys or 1, rows)), read from the trace.
+    factor of shape (their keys or 1, rows), the one row of the node to take or None), read from the trace.
     """
 
     const: Array  # (keys or 1, rows)
     coefficient: dict[str, Array]
-    points: tuple[tuple[int, Array], ...] = ()
+    points: tuple[tuple[int, Array, int | None], ...] = ()
 
     def mapped(self, change: Callable[[Array, str | int | None], Array]) -> "Linear":
         """Change every factor; the second argument is its holding, its node, or None for the constant."""
         return Linear(
             change(self.const, None),
             {h: change(c, h) for h, c in self.coefficient.items()},
-            tuple((n, change(f, n)) for n, f in self.points),
+            tuple((n, change(f, n), row) for n, f, row in self.points),
         )
 
     def times(self, factor: Array | float) -> "Linear":
@@ -61,10 +62,11 @@ class Linear:
 
     def row(self, row: int) -> "Linear":
         """One row alone."""
-        return self.mapped(lambda c, _: c[:, [row if c.shape[1] > 1 else 0]])
+        alone = self.mapped(lambda c, _: c[:, [row if c.shape[1] > 1 else 0]])
+        return replace(alone, points=tuple((n, f, row if old is None else old) for n, f, old in alone.points))
 
     def rows(self) -> int:
-        factors = [self.const, *self.coefficient.values(), *(f for _, f in self.points)]
+        factors = [self.const, *self.coefficient.values(), *(f for _, f, _ in self.points)]
         return max(factor.shape[1] for factor in factors)
 
 
@@ -96,14 +98,30 @@ class Term:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Row by row, a linear form of the account plus its terms, plus opaque scalars (node, factor)."""
+    """Row by row, a linear form of the account plus its terms, plus opaque scalars (node, factor).
+
+    ``reduced``: its least row has been taken, so its rows pair up with no others.
+    """
 
     linear: Linear
     terms: tuple[Term, ...] = ()
     opaque: tuple[tuple[int, float], ...] = ()
+    reduced: bool = False
 
     def plus(self, other: "Alternative") -> "Alternative":
-        return Alternative(self.linear.plus(other.linear), self.terms + other.terms, self.opaque + other.opaque)
+        reduced = self.reduced or other.reduced
+        linear, opaque = self.linear.plus(other.linear), self.opaque + other.opaque
+        return Alternative(linear, self.terms + other.terms, opaque, reduced)
+
+    def apart(self, rows: int) -> "Part":
+        """Each row an alternative of its own, where reduced rows would meet other ones."""
+        if not self.reduced or rows == 1:
+            return (self,)
+        return tuple(self.row(r) for r in range(self.rows()))
+
+    def row(self, row: int) -> "Alternative":
+        terms = tuple(t.mapped(lambda x: x.row(row)) for t in self.terms)
+        return Alternative(self.linear.row(row), terms, self.opaque)
 
     def times(self, factor: Array) -> "Alternative":
         """Times a row of factors >= 0."""
@@ -111,7 +129,7 @@ class Alternative:
             raise OpaqueError("an opaque scalar along rows")
         opaque = tuple((n, f * float(factor.ravel()[0])) for n, f in self.opaque)
         terms = tuple(t.mapped(lambda x: x.times(factor)) for t in self.terms)
-        return Alternative(self.linear.times(factor), terms, opaque)
+        return Alternative(self.linear.times(factor), terms, opaque, self.reduced)
 
     def rows(self) -> int:
         return max([self.linear.rows(), *(t.rows() for t in self.terms)])
@@ -126,6 +144,8 @@ class Forms:
 
     def __init__(self, bound: Binding, level: int) -> None:
         self.bound, self.level = bound, level
+        self.mapped: dict[tuple[str, str], Array] = {}
+        self.sizes = {axis: bound.size(axis) for axis in bound.program.axes}
 
     def node(self, number: int) -> Node:
         return self.bound.program.nodes[number]
@@ -157,13 +177,21 @@ class Forms:
 
     def leads(self, axis: str, key: str) -> bool:
         """Whether items of an axis lie under keys of another."""
-        return axis == key or (axis, key) in self.bound.maps
+        try:
+            return self.keys(axis, key) is not None
+        except OpaqueError:
+            return False
 
     def keys(self, axis: str, key: str) -> Array:
-        """Key of each item of an axis."""
-        if not self.leads(axis, key):
-            raise OpaqueError(f"no map from {axis} to {key}")
-        return np.arange(self.bound.size(axis)) if axis == key else self.bound.maps[axis, key]
+        """Key of each item of an axis; maps compose."""
+        if axis == key:
+            return np.arange(self.bound.size(axis))
+        if (axis, key) not in self.mapped:
+            try:
+                self.mapped[axis, key] = map_of((axis, key), self.bound.maps, self.sizes)
+            except PlanError as error:
+                raise OpaqueError(f"no map from {axis} to {key}") from error
+        return self.mapped[axis, key]
 
     # ---- forms of one key ------------------------------------------------------------------
 
@@ -173,7 +201,7 @@ class Forms:
         if node.free:
             return ((Linear(self.table(number) * sign, {}),),)
         if not self.moved[number]:
-            return ((Linear(np.zeros((1, 1)), {}, ((number, self.ones(node) * sign),)),),)
+            return ((Linear(np.zeros((1, 1)), {}, ((number, self.ones(node) * sign, None),)),),)
         found = getattr(self, f"of_{node.op}", self.opaque)(node, sign)
         if len(found) > MOST_FORMS:
             raise OpaqueError(f"{node.op} has {len(found)} forms")
@@ -274,18 +302,26 @@ class Forms:
         raise OpaqueError("sided bends both ways")
 
     def of_worst(self, node: Node, sign: int) -> list[Form]:
-        return self.either(sign, *(((x,),) for x in self.by_rows(node, sign)))
+        return self.either(sign, *(((x,),) for x in self.by_rows(node, sign, least=sign > 0)))
 
     def of_best(self, node: Node, sign: int) -> list[Form]:
-        return self.either(-sign, *(((x,),) for x in self.by_rows(node, sign)))
+        return self.either(-sign, *(((x,),) for x in self.by_rows(node, sign, least=sign < 0)))
 
-    def by_rows(self, node: Node, sign: int) -> list[Linear]:
-        """Every row of every form of the argument, each one linear."""
-        found = self.forms(node.args[0], sign)
+    def by_rows(self, node: Node, sign: int, *, least: bool) -> list[Linear]:
+        """Every row of every form of the argument, each one linear; of minima only the least is taken."""
+        found = self.forms(self.rowed(node.args[0]), sign)
         if any(len(form) != 1 for form in found):
             raise OpaqueError("rows of a greatest")
+        if len(found) > 1 and not least:
+            raise OpaqueError("greatest of minima")
         count = self.bound.n_rows(self.node(node.args[0]))
         return [form[0].row(row) for form in found for row in range(count)] or [NOTHING]
+
+    def rowed(self, number: int) -> int:
+        """A node whose rows are read together; of levels only one is at hand."""
+        if self.node(number).rows == "level":
+            raise OpaqueError("rows are levels")
+        return number
 
     def of_total(self, node: Node, sign: int) -> list[Form]:
         """A sum over keys of a linear form is linear in the parent; its constants are 0 where nothing is held."""
@@ -349,7 +385,7 @@ class Forms:
         if not factor.any():
             return (Alternative(NOTHING),)
         inner = self.part_or_opaque(node.args[0], sign if (factor >= 0).all() else -sign)
-        return tuple(a.times(np.abs(factor)) for a in inner)
+        return tuple(x.times(np.abs(factor)) for a in inner for x in a.apart(factor.shape[1]))
 
     def part_min(self, node: Node, sign: int) -> Part:
         if sign < 0:
@@ -365,21 +401,22 @@ class Forms:
         """The least over rows is what a part is; joined rows are alternatives."""
         if sign < 0:
             raise OpaqueError("worst is not convex")
-        return self.unjoined(node.args[0])
+        found = tuple(replace(a, reduced=a.rows() > 1) for a in self.unjoined(node.args[0]))
+        return found or (Alternative(NOTHING),)
 
     def unjoined(self, number: int) -> Part:
         node = self.node(number)
         if node.op == "concat":
             return tuple(a for argument in node.args for a in self.unjoined(argument))
-        return self.part(number, 1) if self.bound.n_rows(node) else ()
+        return self.part(self.rowed(number), 1) if self.bound.n_rows(node) else ()
 
     def part_concat(self, node: Node, sign: int) -> Part:
         raise OpaqueError("joined rows are read under worst alone")
 
 
 def crossed(left: Part, right: Part) -> Part:
-    """Sum of two minima: every pair. Rows pair up, so at most one side may have been reduced over rows."""
-    return tuple(a.plus(b) for a, b in product(left, right))
+    """Sum of two minima: every pair. Rows pair up, but those of a side that has been reduced stand alone."""
+    return tuple(x.plus(y) for a, b in product(left, right) for x in a.apart(b.rows()) for y in b.apart(x.rows()))
 
 
 def only(form: Form) -> Linear:

@@ -29,7 +29,10 @@ class Intervals:
 
     def of(self, number: int) -> Interval:
         if number not in self.known:
-            self.known[number] = self.compute(self.trace.bound.program.nodes[number], number)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                low, high = self.compute(self.trace.bound.program.nodes[number], number)
+            unknown = np.isnan(low) | np.isnan(high)  # inf - inf and 0 * inf of unbounded arguments
+            self.known[number] = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
         return self.known[number]
 
     def compute(self, node: Node, number: int) -> Interval:
@@ -40,6 +43,9 @@ class Intervals:
         arguments = [self.argument(a, node.key) for a in node.args]
         if node.op in RISING:
             return self.rising(node, arguments)
+        if node.op == "fold":
+            count, target = self.trace.bound.n_rows(node), arguments[1][0]
+            return tuple(fold(node.name, count, end, target) for end in arguments[0])  # type: ignore[return-value]
         return SPECIAL.get(node.op, corners)(node, arguments)
 
     def argument(self, number: int, key: str) -> Interval:
@@ -67,7 +73,9 @@ class Intervals:
         shape = (len(self.trace.keys[node.key]), 1)
         ends = []
         for end in (0, 1):
-            values = [np.broadcast_to(a[end], (shape[0], a[end].shape[1])) for a in arguments]
+            values = [a[end] for a in arguments]
+            if node.op == "concat":
+                values = [np.broadcast_to(v, (shape[0], v.shape[1])) for v in values]
             ends.append(ELEMENTS[node.op](*values))
         return ends[0], ends[1]
 
@@ -93,16 +101,17 @@ class Intervals:
         size = climbed(np.add, np.maximum(np.abs(low), np.abs(high)), up, len(self.trace.keys[node.key]))
         diagonal = climbed(np.add, np.maximum(square, 0), up, len(self.trace.keys[node.key]))
         value = self.trace.values[number]
-        same = (low == high).all()
+        arguments = [self.argument(a, child) for a in node.args]
+        same = all((least == most).all() for least, most in arguments)
         return (value, value) if same else (np.zeros_like(size), np.sqrt(size**2 + diagonal))
 
 
 def climbed(step: np.ufunc, values: Array, up: Array, n: int) -> Array:
-    out = np.zeros((n, values.shape[1]))
-    if step is not np.add and len(values):
-        out = np.full((n, values.shape[1]), np.inf if step is np.minimum else -np.inf)
+    neutral = 0.0 if step is np.add else (np.inf if step is np.minimum else -np.inf)
+    out = np.full((n, values.shape[1]), neutral)
     step.at(out, up, values)
-    return np.where(np.isfinite(out), out, 0.0)
+    out[~np.isin(np.arange(n), up)] = 0.0  # a parent without children
+    return out
 
 
 def corners(node: Node, arguments: list[Interval]) -> Interval:
@@ -151,17 +160,11 @@ def picked(node: Node, arguments: list[Interval]) -> Interval:
 
 
 def divided(node: Node, arguments: list[Interval]) -> Interval:
-    """A quotient is unbounded where its divisor can be 0 but is not fixed there."""
-    low, high = arguments[1]
+    """A quotient is unbounded where its divisor (the last argument) can be 0 but is not fixed there."""
+    low, high = arguments[-1]
     crosses = (low <= 0) & (high >= 0) & (low != high)
     least, most = corners(node, arguments)
     return np.where(crosses, -np.inf, least), np.where(crosses, np.inf, most)
-
-
-def folded_rows(node: Node, arguments: list[Interval]) -> Interval:
-    (low, high), (target, _) = arguments
-    count = int(target.max()) + 1 if target.size else 0
-    return fold(node.name, count, low, target), fold(node.name, count, high, target)
 
 
 SPECIAL: dict[str, Callable[[Node, list[Interval]], Interval]] = {
@@ -173,5 +176,5 @@ SPECIAL: dict[str, Callable[[Node, list[Interval]], Interval]] = {
     "tiers": bent_by_edges,
     "pick": picked,
     "quotient": divided,
-    "fold": folded_rows,
+    "mul_div": divided,
 }

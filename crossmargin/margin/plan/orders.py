@@ -93,7 +93,7 @@ class Account:
         self.intervals = Intervals(trace, orders)
         self.inexact = False
         self.part_of: dict[int, int] = {}  # order: the part that it moves
-        self.placed: dict[int, int] = {}  # order: the place of this alternative that it moves
+        self.placed: dict[int, tuple[int, int]] = {}  # order: the place of this alternative and key that it moves
         self.part_number = self.place = 0
 
     def part(self, number: int, part: Part) -> float:
@@ -115,13 +115,12 @@ class Account:
         for holding, c in form.coefficient.items():
             keys = self.trace.keys[self.worst.bound.item_axis[holding]]
             out = out + (self.trace.quantity[holding] * c[keys]).sum(axis=0)
-        for node, factor in form.points:
-            out = out + self.point(node, factor).sum(axis=0)
+        for point in form.points:
+            out = out + self.point(*point).sum(axis=0)
         for number in range(len(self.orders)):
             effect = self.effect(form, number)
-            if effect is not None:
-                self.note(number, effect)
-                out = out + np.minimum(effect, 0)
+            self.note(number, effect, 0)
+            out = out + np.minimum(effect, 0)
         return out
 
     def term(self, term: Term) -> Array:
@@ -145,33 +144,35 @@ class Account:
             item_axis = self.worst.bound.item_axis[holding]
             values = self.trace.quantity[holding] * c[self.trace.keys[item_axis]]
             np.add.at(out, self.rows_of(item_axis, axis), values)
-        for node, factor in form.points:
-            child = self.worst.bound.program.nodes[node].key
-            np.add.at(out, self.rows_of(child, axis), self.point(node, factor))
+        for point in form.points:
+            child = self.worst.bound.program.nodes[point[0]].key
+            np.add.at(out, self.rows_of(child, axis), self.point(*point))
         for number in range(len(self.orders)):
-            effect = self.effect(form, number)
-            if effect is not None:
-                self.note(number, effect, convex=convex)
-                out[self.key_row(number, form, axis)] += np.minimum(effect, 0)
+            for key in self.key_rows(number, form, axis):
+                effect = self.effect(form, number, axis, key)
+                self.note(number, effect, key, convex=convex)
+                out[key] += np.minimum(effect, 0)
         return out
 
-    def point(self, number: int, factor: Array) -> Array:
+    def point(self, number: int, factor: Array, row: int | None) -> Array:
         """A node that no order moves, times its factor, (its held keys, rows)."""
         node, value = self.worst.bound.program.nodes[number], self.trace.values[number]
-        value = value[:, [self.worst.level]] if node.rows == "level" else value
+        chosen = self.worst.level if node.rows == "level" else row
+        value = value if chosen is None or value.shape[1] == 1 else value[:, [chosen]]
         return value * (factor if len(factor) == 1 else factor[self.trace.keys[node.key]])
 
-    def effect(self, form: Linear, number: int) -> Array | None:
-        """What a whole fill of an order adds to a form, (rows,)."""
+    def effect(self, form: Linear, number: int, axis: str = "", key: int = 0) -> Array:
+        """What a whole fill of an order adds to a form, of an axis to one key of it, (rows,)."""
         order = self.orders[number]
-        effects = [c[order[h][0]] * order[h][1] for h, c in form.coefficient.items() if h in order]
-        return sum(effects[1:], start=effects[0]) if effects else None
+        moved = [h for h in form.coefficient if h in order and (not axis or self.key_row(number, h, axis) == key)]
+        effects = [form.coefficient[h][order[h][0]] * order[h][1] for h in moved]
+        return sum(effects, start=np.zeros(1))
 
-    def note(self, number: int, effect: Array, *, convex: bool = False) -> None:
-        """An order that moves two parts, two places of one, or a maximum makes the bound inexact."""
+    def note(self, number: int, effect: Array, key: int, *, convex: bool = False) -> None:
+        """An order that moves two parts, two places or keys of one, or a maximum makes the bound inexact."""
         if np.any(effect):
             self.inexact |= convex or self.part_of.setdefault(number, self.part_number) != self.part_number
-            self.inexact |= self.placed.setdefault(number, self.place) != self.place
+            self.inexact |= self.placed.setdefault(number, (self.place, key)) != (self.place, key)
 
     def rows_of(self, child: str, axis: str) -> Array:
         return np.arange(len(self.trace.keys[axis])) if child == axis else self.parents(child, axis)
@@ -180,9 +181,11 @@ class Account:
         mapped = self.worst.forms.keys(child, axis)[self.trace.keys[child]]
         return np.array([self.trace.row_of[axis][key] for key in mapped.tolist()], dtype=np.int64)
 
-    def key_row(self, number: int, form: Linear, axis: str) -> int:
-        """Row of the key that an order lies under."""
-        holding = next(h for h in form.coefficient if h in self.orders[number])
+    def key_rows(self, number: int, form: Linear, axis: str) -> list[int]:
+        """Rows of the keys that an order lies under; one, unless its holdings have several axes."""
+        return sorted({self.key_row(number, h, axis) for h in form.coefficient if h in self.orders[number]})
+
+    def key_row(self, number: int, holding: str, axis: str) -> int:
         item = self.orders[number][holding][0]
         key = int(self.worst.forms.keys(self.worst.bound.item_axis[holding], axis)[item])
         return self.trace.row_of[axis][key]
