@@ -25,6 +25,8 @@ cdef Status gains_kernel(
         if item[i] < 0 or item[i] >= n_items:
             return Status.UNKNOWN
     bad[0] = -1
+    if S == 0:
+        return Status.OK
     memset(out, 0, S * sizeof(double))
     for i in range(n):
         accumulate(array + item[i] * S, quantity[i], S, out)

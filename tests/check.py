@@ -93,7 +93,7 @@ def sanitized() -> list[str]:
     module = next((BUILT / "sanitize" / "crossmargin" / "_core").glob("plan.*.so"))
     if b"__asan_report" not in module.read_bytes():
         raise SystemExit("the sanitized build holds no sanitizer")
-    return pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
+    return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
 STEPS = {"tests": tests, "lint and types": lint, "long fuzzing": fuzz, "bounds checks": debug,

@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin.errors import PlanError
 from crossmargin.margin.plan.binding import Binding, map_of
-from crossmargin.margin.plan.program import ONE, Node
+from crossmargin.margin.plan.program import ACCOUNT, ONE, Node
 
 Array = NDArray[Any]
 FILLED = ("position", "cost")  # the sources that a fill changes
@@ -31,42 +31,62 @@ class OpaqueError(Exception):
     """No concave form exists, or it has too many pieces."""
 
 
+class Path(NamedTuple):
+    """Where a factor comes from, a holding or a node, and the keys that it climbed by; () is the shortest way."""
+
+    origin: str | int
+    route: tuple[str, ...] = ()
+
+    def climbed(self, key: str) -> "Path":
+        return Path(self.origin, () if key == ACCOUNT else (*self.route, key))
+
+
+class Point(NamedTuple):
+    """A node that no order moves, read from the trace: factor (its keys or 1, rows), and the row to take if one."""
+
+    path: Path
+    factor: Array
+    row: int | None = None
+
+
 @dataclass(frozen=True)
 class Linear:
-    """``const + sum over items of q C + sum over keys of v P``.
-
-    ``coefficient`` by holding, shape (items, rows). ``points`` are nodes that no order moves: (number,
-    factor of shape (their keys or 1, rows), the one row of the node to take or None), read from the trace.
-    """
+    """``const + sum over items of q C + sum over keys of v P``; ``coefficient`` by holding, shape (items, rows)."""
 
     const: Array  # (keys or 1, rows)
-    coefficient: dict[str, Array]
-    points: tuple[tuple[int, Array, int | None], ...] = ()
+    coefficient: dict[Path, Array]
+    points: tuple[Point, ...] = ()
 
-    def mapped(self, change: Callable[[Array, str | int | None], Array]) -> "Linear":
-        """Change every factor; the second argument is its holding, its node, or None for the constant."""
+    def mapped(self, change: Callable[[Array, Path | None], Array]) -> "Linear":
+        """Change every factor; the second argument is its path, None for the constant."""
         return Linear(
             change(self.const, None),
-            {h: change(c, h) for h, c in self.coefficient.items()},
-            tuple((n, change(f, n), row) for n, f, row in self.points),
+            {path: change(c, path) for path, c in self.coefficient.items()},
+            tuple(point._replace(factor=change(point.factor, point.path)) for point in self.points),
         )
+
+    def climbed(self, key: str) -> "Linear":
+        """The same sum read at a parent; constants are 0 where nothing is held."""
+        coefficient = {path.climbed(key): c for path, c in self.coefficient.items()}
+        points = tuple(point._replace(path=point.path.climbed(key)) for point in self.points)
+        return Linear(np.zeros((1, 1)), coefficient, points)
 
     def times(self, factor: Array | float) -> "Linear":
         return self.mapped(lambda c, _: c * factor)
 
     def plus(self, other: "Linear") -> "Linear":
         found = dict(self.coefficient)
-        for holding, c in other.coefficient.items():
-            found[holding] = found[holding] + c if holding in found else c
+        for path, c in other.coefficient.items():
+            found[path] = found[path] + c if path in found else c
         return Linear(self.const + other.const, found, self.points + other.points)
 
     def row(self, row: int) -> "Linear":
         """One row alone."""
         alone = self.mapped(lambda c, _: c[:, [row if c.shape[1] > 1 else 0]])
-        return replace(alone, points=tuple((n, f, row if old is None else old) for n, f, old in alone.points))
+        return replace(alone, points=tuple(p._replace(row=row if p.row is None else p.row) for p in alone.points))
 
     def rows(self) -> int:
-        factors = [self.const, *self.coefficient.values(), *(f for _, f, _ in self.points)]
+        factors = [self.const, *self.coefficient.values(), *(point.factor for point in self.points)]
         return max(factor.shape[1] for factor in factors)
 
 
@@ -88,9 +108,6 @@ class Term:
 
     def rows(self) -> int:
         return max(x.rows() for form in self.forms for x in form)
-
-    def holdings(self) -> set[str]:
-        return {h for form in self.forms for x in form for h in x.coefficient}
 
     def mapped(self, change: Callable[[Linear], Linear]) -> "Term":
         return Term(self.axis, tuple(tuple(map(change, form)) for form in self.forms))
@@ -167,13 +184,22 @@ class Forms:
     def scaled(self, form: Linear, factor: Array, key: str) -> Linear:
         """A form of a key times a table of that key."""
 
-        def change(c: Array, what: str | int | None) -> Array:
-            if len(factor) == 1 or what is None:
-                return c * factor
-            axis = self.bound.item_axis[what] if isinstance(what, str) else self.node(what).key
-            return c * factor[self.keys(axis, key)]
+        def change(c: Array, path: Path | None) -> Array:
+            return c * (factor if len(factor) == 1 or path is None else factor[self.along(path, key)])
 
         return form.mapped(change)
+
+    def axis(self, path: Path) -> str:
+        """Axis of the items or keys that a path starts from."""
+        return self.bound.item_axis[path.origin] if isinstance(path.origin, str) else self.node(path.origin).key
+
+    def along(self, path: Path, key: str) -> Array:
+        """Key that each item of a path comes to lie under, by the keys that it climbed."""
+        at = self.axis(path)
+        found = np.arange(self.bound.size(at))
+        for step in (*path.route, key):
+            found, at = self.keys(at, step)[found], step
+        return found
 
     def leads(self, axis: str, key: str) -> bool:
         """Whether items of an axis lie under keys of another."""
@@ -201,7 +227,7 @@ class Forms:
         if node.free:
             return ((Linear(self.table(number) * sign, {}),),)
         if not self.moved[number]:
-            return ((Linear(np.zeros((1, 1)), {}, ((number, self.ones(node) * sign, None),)),),)
+            return ((Linear(np.zeros((1, 1)), {}, (Point(Path(number), self.ones(node) * sign),)),),)
         found = getattr(self, f"of_{node.op}", self.opaque)(node, sign)
         if len(found) > MOST_FORMS:
             raise OpaqueError(f"{node.op} has {len(found)} forms")
@@ -236,7 +262,8 @@ class Forms:
     def of_slot(self, node: Node, sign: int) -> list[Form]:
         table = self.bound.coefficient(node)
         table = table[:, [self.level]] if node.rows == "level" else table
-        return [(Linear(np.zeros((1, 1)), {node.holding: table * sign}),)]
+        path = Path(node.holding).climbed(node.key)
+        return [(Linear(np.zeros((1, 1)), {path: table * sign}),)]
 
     of_each = of_slot
 
@@ -328,7 +355,7 @@ class Forms:
         inner = self.linear(node.args[0])
         if inner.const.any():
             raise OpaqueError("constants of keys")
-        return [(replace(inner.times(sign), const=np.zeros((1, 1))),)]
+        return [(inner.times(sign).climbed(node.key),)]
 
     # ---- parts of the account --------------------------------------------------------------
 
@@ -365,7 +392,7 @@ class Forms:
     def part_total(self, node: Node, sign: int) -> Part:
         forms = self.forms(node.args[0], sign)
         if len(forms) == 1 == len(forms[0]) and not forms[0][0].const.any():
-            return (Alternative(forms[0][0]),)
+            return (Alternative(forms[0][0].climbed(node.key)),)
         return (Alternative(NOTHING, (Term(self.node(node.args[0]).key, forms),)),)
 
     def part_add(self, node: Node, sign: int) -> Part:
@@ -443,10 +470,9 @@ def merged(forms: Forms, parts: list[Part]) -> list[Part]:
 def inward(forms: Forms, a: Alternative) -> Alternative:
     """Move the account's linear form into the widest term whose key its items lie under."""
     terms, left = list(a.terms), dict(a.linear.coefficient)
-    axis_of = forms.bound.item_axis
     for position in sorted(range(len(terms)), key=lambda i: -terms[i].rows() * len(terms[i].forms)):
         axis = terms[position].axis
-        moving = {h: left.pop(h) for h in list(left) if forms.leads(axis_of[h], axis)}
+        moving = {path: left.pop(path) for path in list(left) if forms.leads(forms.axis(path), axis)}
         extra = Linear(np.zeros((1, 1)), moving)
         terms[position] = terms[position].mapped(extra.plus)
     return replace(a, linear=Linear(a.linear.const, left, a.linear.points), terms=tuple(terms))

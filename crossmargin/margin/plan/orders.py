@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
-from crossmargin.margin.plan.forms import FILLED, Alternative, Form, Forms, Linear, Part, Term, merged
+from crossmargin.margin.plan.forms import FILLED, Alternative, Form, Forms, Linear, Part, Path, Point, Term, merged
 from crossmargin.margin.plan.intervals import Intervals
 
 Array = NDArray[Any]
@@ -112,11 +112,10 @@ class Account:
     def linear(self, form: Linear) -> Array:
         """An account's linear form at its worst fill, (rows,)."""
         out = form.const[0].copy()
-        for holding, c in form.coefficient.items():
-            keys = self.trace.keys[self.worst.bound.item_axis[holding]]
-            out = out + (self.trace.quantity[holding] * c[keys]).sum(axis=0)
+        for path, c in form.coefficient.items():
+            out = out + self.held(path, c).sum(axis=0)
         for point in form.points:
-            out = out + self.point(*point).sum(axis=0)
+            out = out + self.point(point).sum(axis=0)
         for number in range(len(self.orders)):
             effect = self.effect(form, number)
             self.note(number, effect, 0)
@@ -140,13 +139,10 @@ class Account:
         held = self.trace.keys[axis]
         const = form.const if len(form.const) == 1 else form.const[held]
         out = np.zeros((len(held), form.rows())) + const
-        for holding, c in form.coefficient.items():
-            item_axis = self.worst.bound.item_axis[holding]
-            values = self.trace.quantity[holding] * c[self.trace.keys[item_axis]]
-            np.add.at(out, self.rows_of(item_axis, axis), values)
+        for path, c in form.coefficient.items():
+            np.add.at(out, self.rows_of(path, axis), self.held(path, c))
         for point in form.points:
-            child = self.worst.bound.program.nodes[point[0]].key
-            np.add.at(out, self.rows_of(child, axis), self.point(*point))
+            np.add.at(out, self.rows_of(point.path, axis), self.point(point))
         for number in range(len(self.orders)):
             for key in self.key_rows(number, form, axis):
                 effect = self.effect(form, number, axis, key)
@@ -154,18 +150,25 @@ class Account:
                 out[key] += np.minimum(effect, 0)
         return out
 
-    def point(self, number: int, factor: Array, row: int | None) -> Array:
+    def held(self, path: Path, coefficient: Array) -> Array:
+        """Quantity times coefficient of the held items, (held items, rows)."""
+        return self.trace.quantity[str(path.origin)] * coefficient[self.trace.keys[self.worst.forms.axis(path)]]
+
+    def point(self, point: Point) -> Array:
         """A node that no order moves, times its factor, (its held keys, rows)."""
+        number, factor = int(point.path.origin), point.factor
         node, value = self.worst.bound.program.nodes[number], self.trace.values[number]
-        chosen = self.worst.level if node.rows == "level" else row
+        chosen = self.worst.level if node.rows == "level" else point.row
         value = value if chosen is None or value.shape[1] == 1 else value[:, [chosen]]
         return value * (factor if len(factor) == 1 else factor[self.trace.keys[node.key]])
 
     def effect(self, form: Linear, number: int, axis: str = "", key: int = 0) -> Array:
         """What a whole fill of an order adds to a form, of an axis to one key of it, (rows,)."""
         order = self.orders[number]
-        moved = [h for h in form.coefficient if h in order and (not axis or self.key_row(number, h, axis) == key)]
-        effects = [form.coefficient[h][order[h][0]] * order[h][1] for h in moved]
+        moved = [
+            p for p in form.coefficient if p.origin in order and (not axis or self.key_row(number, p, axis) == key)
+        ]
+        effects = [form.coefficient[p][order[str(p.origin)][0]] * order[str(p.origin)][1] for p in moved]
         return sum(effects, start=np.zeros(1))
 
     def note(self, number: int, effect: Array, key: int, *, convex: bool = False) -> None:
@@ -174,21 +177,18 @@ class Account:
             self.inexact |= convex or self.part_of.setdefault(number, self.part_number) != self.part_number
             self.inexact |= self.placed.setdefault(number, (self.place, key)) != (self.place, key)
 
-    def rows_of(self, child: str, axis: str) -> Array:
-        return np.arange(len(self.trace.keys[axis])) if child == axis else self.parents(child, axis)
-
-    def parents(self, child: str, axis: str) -> Array:
-        mapped = self.worst.forms.keys(child, axis)[self.trace.keys[child]]
+    def rows_of(self, path: Path, axis: str) -> Array:
+        """Row of the key of an axis that each held item or key of a path lies under."""
+        mapped = self.worst.forms.along(path, axis)[self.trace.keys[self.worst.forms.axis(path)]]
         return np.array([self.trace.row_of[axis][key] for key in mapped.tolist()], dtype=np.int64)
 
     def key_rows(self, number: int, form: Linear, axis: str) -> list[int]:
-        """Rows of the keys that an order lies under; one, unless its holdings have several axes."""
-        return sorted({self.key_row(number, h, axis) for h in form.coefficient if h in self.orders[number]})
+        """Rows of the keys that an order lies under; one, unless its holdings climb by several ways."""
+        return sorted({self.key_row(number, p, axis) for p in form.coefficient if p.origin in self.orders[number]})
 
-    def key_row(self, number: int, holding: str, axis: str) -> int:
-        item = self.orders[number][holding][0]
-        key = int(self.worst.forms.keys(self.worst.bound.item_axis[holding], axis)[item])
-        return self.trace.row_of[axis][key]
+    def key_row(self, number: int, path: Path, axis: str) -> int:
+        item = self.orders[number][str(path.origin)][0]
+        return self.trace.row_of[axis][int(self.worst.forms.along(path, axis)[item])]
 
     def opaque(self, number: int, factor: float) -> float:
         """The lower end of a factor times a node, over all fills."""

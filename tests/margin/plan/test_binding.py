@@ -5,7 +5,7 @@ import pytest
 from margin.plan.lab import ITEMS_OF, LABELS, MAPS, N_ITEMS, ROWS, Lab, book, outputs, same
 
 from crossmargin.errors import InvalidInputError, PlanError
-from crossmargin.margin.plan import Binding
+from crossmargin.margin.plan import Binding, Builder
 
 
 def program():
@@ -210,3 +210,13 @@ def test_a_tail_has_rows():
     lab.m.output("x", lab.position.sum("gain", rows="s").tail_mean("k"))
     with pytest.raises(InvalidInputError, match="k"):
         lab.bind()
+
+
+def test_correlations_lie_in_their_range():
+    m = Builder()
+    held = m.holding("p", source="position", axis="item")
+    m.equity("e", held.sum())
+    m.charge("c", held.sum(by="each").norm("rho"))
+    bind = {"labels": {"item": ("x", "y")}, "rows": {}, "maps": {}, "items": {"p": [0, 1]}}
+    with pytest.raises(InvalidInputError, match=r"table rho must lie in \[-1, 1\], was 1.5 at \(0, 1\)"):
+        Binding.of(m.build(), tables={"rho": [[1, 1.5], [1.5, 1]]}, **bind)

@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference.fills import filled_book
 
-from crossmargin import Order, impact, load, margin
+from crossmargin import (
+    Account, Asset, Instrument, Instruments, Market, Observation, Order, Portfolio, Position, impact, load, margin,
+)  # fmt: skip
 from crossmargin.errors import InvalidInputError
+from crossmargin.instruments import Kind, Payoff
+from crossmargin.margin.plan.orders import Fill, WorstFill
+from crossmargin.margin.prepared import quantities
 
 SEEDS = Path(__file__).resolve().parents[3] / "seeds"
 CASES = [(seed, name) for seed in ("market-maker", "crypto") for name in ("isolated", "tiered", "portfolio")]
@@ -104,3 +109,36 @@ def test_no_orders_cost_nothing():
     found = prepared.requirement(desk.portfolio.holding(orders=()), orders="worst_fill")
     assert found.components["orders"].initial == pytest.approx(0.0, abs=1e-6)
     assert found.order_bound == "exact"
+
+
+def test_a_sum_that_climbs_by_another_way_stays_with_its_key():
+    """The profit of a contract settled in another coin moves with that coin, and its scan with the underlying."""
+    ids = ("A", "B")
+    coins = [Asset(id=name, decimals=6, underlying=name) for name in ids]
+    # A contract on A that settles in B, and one on B in A: the settlement leads to the other group.
+    listed = [
+        Instrument(id=f"{a}-in-{b}", kind=Kind.PERPETUAL, underlying=a, settlement=b, payoff=Payoff.QUANTO)
+        for a, b in zip(ids, ids[::-1], strict=True)
+    ]
+    table = Instruments.of(listed, [*coins, Asset(id="USD")])
+    seen = [Observation(subject=name, field="index", value=100.0) for name in ids]
+    seen += [Observation(subject=row.id, field="mark", value=100.0) for row in listed]
+    market = Market.of(seen, as_of=0)
+    grid = margin.Grid(moves=(-1.0, -0.5, 0.0, 0.5, 1.0), ranges={"A": 0.3, "B": 0.2})
+    haircuts = tuple(margin.Haircut(asset=name) for name in (*ids, "USD"))
+    prepared = margin.ScenarioMargin(name="two coins", scenarios=grid, collateral=haircuts).prepare(table, market)
+    portfolio = Portfolio.of(
+        table,
+        account=Account(id="x", currency="USD"),
+        positions={"A-in-B": Position(40, 3_000 * 10**6), "B-in-A": Position(-30, -4_000 * 10**6)},
+        balances={"A": "500", "B": "700", "USD": "1000"},
+    )
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        fills = [Fill(int(rng.integers(2)), float(n := rng.integers(-60, 61) or 1), float(n * 10**6 * rng.integers(60, 140)))
+                 for _ in range(3)]  # fmt: skip
+        surplus = prepared.requirements(filled_book(portfolio, fills)).surplus_initial
+        bound = WorstFill(prepared.bound, 0).of(quantities(prepared.bound, portfolio), fills)
+        assert bound.surplus <= surplus.min() + 1e-6 * abs(surplus[0])
+        if bound.quality == "exact":
+            assert bound.surplus >= surplus.min() - 1e-6 * abs(surplus[0])
