@@ -36,3 +36,16 @@ def filled_book(portfolio, fills, partial=100, seed=0):
             "atoms": np.tile(np.array(list(balances.values()), dtype=np.int64), len(owner)),
         },
     )  # fmt: skip
+
+
+def checked_ratio(surplus, bound, rounding):
+    """The charge of a bound over the greatest of all fills, NaN where that is nothing.
+
+    ``surplus`` of every fill, the unfilled account first. The charge is never below the truth, and equal
+    where the bound calls itself exact, within ``rounding``.
+    """
+    charge, truth = surplus[0] - bound.surplus, surplus[0] - surplus.min()
+    assert charge >= truth - rounding
+    if bound.quality == "exact":
+        assert charge <= truth + rounding
+    return charge / truth if truth > rounding else np.nan
