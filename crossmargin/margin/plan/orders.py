@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
-from crossmargin.margin.plan.forms import FILLED, Alternative, Form, Forms, Linear, Part, Path, Point, Term, merged
+from crossmargin.margin.plan.forms import FILLED, Forms, merged
 from crossmargin.margin.plan.intervals import Intervals
+from crossmargin.margin.plan.linear import Alternative, Form, Linear, Part, Path, Point, Term
 
 Array = NDArray[Any]
 
