@@ -21,8 +21,6 @@ from crossmargin.instruments import YEAR_NS, Instruments, Kind, Payoff, Right
 from crossmargin.market import Market
 from crossmargin.scenario.sets import ScenarioSet
 
-DAY_NS = 86_400 * 10**9
-
 
 @dataclass(frozen=True)
 class Options:

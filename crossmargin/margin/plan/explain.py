@@ -53,6 +53,7 @@ class Walk:
         self.bound: Binding = trace.bound
         self.gradient: dict[int, Array] = {}
         self.found = Attribution()
+        self.number = {node: number for number, node in self.bound.program}  # nodes are interned, so unique
 
     def visit(self, number: int, gradient: Array) -> None:
         node = self.bound.program.nodes[number]
@@ -62,7 +63,7 @@ class Walk:
             RULES[node.op](self, node, gradient)
 
     def own(self, node: Node) -> Array:
-        return self.trace.values[self.bound.program.nodes.index(node)]
+        return self.trace.values[self.number[node]]
 
     def value(self, node: Node, position: int) -> Array:
         return self.trace.operand(node.args[position], node.key)
