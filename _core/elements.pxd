@@ -34,6 +34,10 @@ cdef enum:
     OP_MUL_DIV = 29
     OP_FOLD = 30
     OP_NORM = 31
+    OP_AT_WORST = 32
+    OP_MATCH = 33
+    OP_GROUP = 34
+    OP_RESIDUAL = 35
 
 cdef inline double rounded(double x, double magic) noexcept nogil:
     """Nearest multiple of the quantum; exact while sums stay below 2^53 quanta."""
@@ -80,6 +84,9 @@ cdef inline void rows_rows(int64_t op, const double* x, const double* y, Py_ssiz
     elif op == OP_QUOTIENT:
         for r in range(R):
             out[r] = 0.0 if x[r] == 0.0 and y[r] == 0.0 else x[r] / y[r]
+    elif op == OP_RESIDUAL:
+        for r in range(R):
+            out[r] = rint(x[r] / y[r]) * y[r] - x[r]
     else:
         for r in range(R):
             out[r] = rint(x[r] / y[r]) * y[r]
@@ -106,6 +113,9 @@ cdef inline void rows_scalar(int64_t op, const double* x, double y, Py_ssize_t R
     elif op == OP_QUOTIENT:
         for r in range(R):
             out[r] = 0.0 if x[r] == 0.0 and y == 0.0 else x[r] / y
+    elif op == OP_RESIDUAL:
+        for r in range(R):
+            out[r] = rint(x[r] / y) * y - x[r]
     else:
         for r in range(R):
             out[r] = rint(x[r] / y) * y
@@ -132,6 +142,9 @@ cdef inline void scalar_rows(int64_t op, double x, const double* y, Py_ssize_t R
     elif op == OP_QUOTIENT:
         for r in range(R):
             out[r] = 0.0 if x == 0.0 and y[r] == 0.0 else x / y[r]
+    elif op == OP_RESIDUAL:
+        for r in range(R):
+            out[r] = rint(x / y[r]) * y[r] - x
     else:
         for r in range(R):
             out[r] = rint(x / y[r]) * y[r]
@@ -189,7 +202,7 @@ cdef inline void mul_div(
 cdef inline void fold(
     int64_t how, const double* x, const double* target, Py_ssize_t n, Py_ssize_t R, double* out
 ) noexcept nogil:
-    """Mean (0), least (1) or most (2) of the rows that share a target; none: 0."""
+    """Mean (0), least (1), most (2) or sum (3) of the rows that share a target; none: 0."""
     cdef Py_ssize_t r, row, seen
     for row in range(R):
         seen = 0
@@ -197,7 +210,7 @@ cdef inline void fold(
         for r in range(n):
             if <Py_ssize_t>target[r] != row:
                 continue
-            if how == 0:
+            if how == 0 or how == 3:
                 out[row] += x[r]
             elif seen == 0 or (x[r] < out[row] if how == 1 else x[r] > out[row]):
                 out[row] = x[r]
@@ -244,6 +257,15 @@ cdef inline double extreme(int64_t op, const double* x, Py_ssize_t R) noexcept n
     for r in range(1, R):
         found = x[r] if x[r] > found else found
     return found
+
+
+cdef inline double at_worst(const double* x, const double* gain, Py_ssize_t R) noexcept nogil:
+    """x in the row where the gain is least, the first of several; of no rows: 0."""
+    cdef Py_ssize_t r, found = 0
+    for r in range(1, R):
+        if gain[r] < gain[found]:
+            found = r
+    return x[found] if R > 0 else 0.0
 
 
 cdef inline double order_statistic(int64_t op, const double* x, Py_ssize_t R, double k, double* work) noexcept nogil:
@@ -310,6 +332,8 @@ cdef inline void element(const Element* e, const double** x, const Py_ssize_t* s
         out[0] = extreme(e.op, x[0], e.rows_in)
     elif e.op == OP_KTH or e.op == OP_TAIL_MEAN:
         out[0] = order_statistic(e.op, x[0], e.rows_in, x[1][0], out + 1)
+    elif e.op == OP_AT_WORST:
+        out[0] = at_worst(x[0], x[1], e.rows_in)
     elif e.op == OP_TIERS:
         out[0] = tiers(x[0][0], x[1], x[2], e.tiers)
     elif e.op == OP_MUL_DIV:
@@ -323,4 +347,6 @@ cdef inline void element(const Element* e, const double** x, const Py_ssize_t* s
 
 
 cdef inline bint elementwise_operation(int64_t op) noexcept nogil:
-    return OP_ADD <= op <= OP_TAIL_MEAN or op == OP_MUL_DIV or op == OP_FOLD
+    if OP_ADD <= op <= OP_TAIL_MEAN:
+        return True
+    return op == OP_MUL_DIV or op == OP_FOLD or op == OP_AT_WORST or op == OP_RESIDUAL

@@ -30,17 +30,21 @@ class Keys:
         keys.labels["instrument"] = tuple(row.id for row in instruments)
         keys.labels["asset"] = tuple(asset.id for asset in instruments.assets)
         keys.items = {"position": np.arange(n), "cost": np.arange(n), "balance": np.arange(n_assets)}
+        keys.add_tree(instruments)
+        keys.maps["instrument", "asset"] = instruments.settlement
+        return keys
+
+    def add_tree(self, instruments: Instruments) -> None:
+        """Add strike, expiry and underlying above the axis instrument."""
         expiries = instruments.expiry_keys
         strikes = [
             f"{e}:{row.strike!r}" if row.strike is not None else e for e, row in zip(expiries, instruments, strict=True)
         ]
-        keys.add("instrument", "strike", strikes)
+        self.add("instrument", "strike", strikes)
         of_strike = dict(zip(strikes, expiries, strict=True))
-        keys.add("strike", "expiry", [of_strike[strike] for strike in keys.labels["strike"]])
+        self.add("strike", "expiry", [of_strike[strike] for strike in self.labels["strike"]])
         of_expiry = dict(zip(expiries, instruments.column("underlying"), strict=True))
-        keys.add("expiry", "underlying", [of_expiry[expiry] for expiry in keys.labels["expiry"]])
-        keys.maps["instrument", "asset"] = instruments.settlement
-        return keys
+        self.add("expiry", "underlying", [of_expiry[expiry] for expiry in self.labels["expiry"]])
 
     def add(self, child: str, parent: str, names: Iterable[str]) -> None:
         """Add a parent axis by the name of each child's parent; labels are sorted."""

@@ -6,7 +6,9 @@
 from importlib import import_module
 from typing import Any
 
-VENUES = ("derive", "derive_standard", "drift", "mango")
+VENUES = (
+    "aevo", "bybit", "dederi", "deribit", "derive", "derive_1", "derive_standard", "drift", "mango", "okx", "paradex",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

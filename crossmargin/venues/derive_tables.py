@@ -5,7 +5,7 @@ Notation: S spot, F forward = fixed + variable, r rate floored at 0, tau years, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,8 +15,38 @@ from crossmargin.instruments import Instruments, Kind
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import Options
 from crossmargin.venues.derive_parameters import CollateralRule, Portfolio2, Scenario
+from crossmargin.venues.derive_volatility import with_surface
 
 DAYS_OF_POWER = 30.0  # where the short-term power ends and the long-term one begins
+
+
+class Doubts(Protocol):
+    """Parameters of what low confidence costs."""
+
+    @property
+    def conf_threshold(self) -> float: ...
+
+    @property
+    def conf_margin(self) -> float: ...
+
+
+class Shocks(Protocol):
+    """Parameters of a volatility shock."""
+
+    @property
+    def short_term_power(self) -> float: ...
+
+    @property
+    def long_term_power(self) -> float: ...
+
+    @property
+    def dte_floor_days(self) -> float: ...
+
+    @property
+    def vol_range_up(self) -> float: ...
+
+    @property
+    def vol_range_down(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +68,7 @@ class Feeds:
     def of(
         cls, instruments: Instruments, market: Market, underlying: str, cash: str, expiries: tuple[str, ...]
     ) -> "Feeds":
+        market = with_surface(instruments, market)
         raw = Options.of(instruments, market)
         keys = [instruments.expiry_keys[i] for i in raw.row]
         floored = np.array([max(market.get("rate", key, 0.0), 0.0) for key in keys])
@@ -121,7 +152,7 @@ def forwards(o: Options, spots: Floats) -> Floats:
     return o.variable[:, None] * spots + (o.forward - o.variable)[:, None]
 
 
-def volatility_shock(p: Portfolio2, days: Floats, direction: str) -> Floats:
+def volatility_shock(p: Shocks, days: Floats, direction: str) -> Floats:
     """Multiplier of volatility: ``1 + up x^power`` or ``max(0, 1 - down x^power)``, ``x = 30 / days``.
 
     Days are floored at ``dte_floor_days``; the power is the short-term one up to 30 days.
@@ -185,7 +216,7 @@ def static_discounts(p: Portfolio2, rate: Floats, years: Floats) -> tuple[Floats
     return long, np.minimum(np.exp(rate * years), short)
 
 
-def doubt(p: Portfolio2, confidence: Floats) -> Floats:
+def doubt(p: Doubts, confidence: Floats) -> Floats:
     """Charge per notional of a feed's confidence c: ``(1 - c) factor`` below the threshold, else 0."""
     return np.where(confidence >= p.conf_threshold, 0.0, (1.0 - confidence) * p.conf_margin)
 

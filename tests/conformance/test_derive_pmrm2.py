@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
-from conformance.derive_accounts import instruments_of, market_of, method_of, portfolio_of
+from conformance.derive_accounts import (
+    AS_OF, UNDERLYING, instruments_of, market_of, method_of, options_of, portfolio_of,
+)  # fmt: skip
 from conformance.rows import load, rows
-from crossmargin import ImprudentParametersError
+from crossmargin import ImprudentParametersError, Market, Observation
+from crossmargin.instruments import expiry_key
 from crossmargin.margin.plan.incremental import Incremental
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.prepared import quantities
+from crossmargin.venues.derive_volatility import with_surface
 
 FILE = load("derive_pmrm2")
 # Rows that sweep a parameter past what prudence allows, and the rule that each breaks.
@@ -101,3 +105,35 @@ def test_rows_past_prudence_name_their_rule(row):
     with pytest.raises(ImprudentParametersError) as refused:
         method_of(FILE, row)
     assert refused.value.rule == imprudent_rule(row)
+
+
+def surfaces(row):
+    """The row's market with SVI slices in place of volatilities."""
+    market = market_of(row)
+    seen = {key: o for key, o in market.seen.items() if key[1] != "volatility"}
+    for expiry in row["market"]["expiries"]:
+        key = expiry_key(UNDERLYING, AS_OF + expiry["sec_to_expiry"] * 10**9)
+        for name, value in expiry["svi"].items():
+            field = {"fwd": "svi_forward", "tau": "svi_years"}.get(name, f"svi_{name}")
+            seen[key, field] = Observation(subject=key, field=field, value=value, confidence=expiry["vol_conf"])
+    return Market(market.as_of, market.quote, seen)
+
+
+def has_surface(row):
+    return all("svi" in expiry for expiry in row["market"]["expiries"]) and row["portfolio"]["options"]
+
+
+# The Python model behind these rows caps the variance at 20, the chain at 144: their mark_vol is sqrt(20 / tau0).
+CAPPED = {"44", "45", "66"}
+
+
+@pytest.mark.parametrize("row", [r for r in rows("derive_pmrm2") if r.values[0] is None or has_surface(r.values[0])])
+def test_volatilities_of_the_surface(row):
+    """The slice gives every option's volatility to 1e-9, and with it the same margins."""
+    instruments, rule = instruments_of(row), imprudent_rule(row)
+    seen = with_surface(instruments, surfaces(row))
+    for name, option in options_of(row).items():
+        if row["name"].split("_")[1] not in CAPPED:
+            assert seen.value("volatility", name) == pytest.approx(option["mark_vol"], rel=1e-9)
+    found = method_of(FILE, row, allow=(rule,) if rule else ()).requirement(portfolio_of(row, instruments), surfaces(row))
+    close([found.surplus_initial, found.surplus_maintenance], [row["expected"]["IM"], row["expected"]["MM"]])

@@ -19,7 +19,7 @@ from crossmargin.portfolio.feeds import FEEDS
 
 Operand = Union["Expression", float, int]
 MODES = ("trunc", "floor", "ceil", "nearest")
-FOLDS = ("mean", "least", "most")
+FOLDS = ("mean", "least", "most", "sum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,10 @@ class Expression:
         """Round to the nearest multiple of ``unit``, half to even."""
         return self.builder.combine("round", self, unit)
 
+    def residual(self, unit: Operand) -> "Expression":
+        """What rounding to the nearest multiple of ``unit`` adds: a line of its own, at most half a unit."""
+        return self.builder.combine("residual", self, unit)
+
     def tiers(self, edges: str, rates: str, *, key: str = ACCOUNT) -> "Expression":
         """Marginal tiers: ``sum_j (rate_j - rate_{j-1}) max(|x| - edge_j, 0)``.
 
@@ -126,13 +130,36 @@ class Expression:
         return size * self.builder.min(size * slope + base, cap)
 
     def fold(self, rows: str, how: str) -> "Expression":
-        """Fewer rows: rows with one target in the table ``<from> to <rows>`` become their mean, least or most."""
+        """Fewer rows: those with one target in the table ``<from> to <rows>`` become their mean, least, most or sum."""
         if how not in FOLDS:
             raise PlanError(f"how must be one of {', '.join(FOLDS)}, was {how!r}")
         source = self.node.rows
         target = self.builder.given(f"{source} to {rows}", rows=source)
         numbers = (self.number, target.number)
         return self.builder.add(Node("fold", numbers, self.node.key, rows, name=how, free=self.node.free))
+
+    def at_worst(self, gain: "Expression") -> "Expression":
+        """This value in the row where ``gain`` is least; the first where several tie."""
+        if gain.node.rows != self.node.rows or gain.node.free:
+            raise PlanError(f"at_worst must read the rows of its gain, had {self.node.rows!r} and {gain.node.rows!r}")
+        return self.builder.combine("at_worst", self, gain, rows=ONE)
+
+    def match(self, rule: str, rows: str, to: str = ACCOUNT) -> "Expression":
+        """Form spreads among the held children of each parent, by priority.
+
+        Tables: ``<rule> place`` (children,), the place of a child in its parent; ``<rule>`` (parents, ``<rule> code``),
+        what ``crossmargin.margin.plan.matchers.spread_code`` writes. Rows: the number of spreads of each kind,
+        then what is left at each place, then what was used there.
+        """
+        return self.builder.matched("match", self, (f"{rule} place", ONE), (rule, f"{rule} code"), to, rows)
+
+    def group(self, feature: str, rule: str, to: str = ACCOUNT) -> "Expression":
+        """Cheapest grouping of the held children of each parent into strategies, and a lower bound: rows ``bound``.
+
+        Tables: ``feature`` (children, ``feature``) and ``rule`` (parents, ``rule code``), see
+        ``crossmargin.margin.plan.matchers``.
+        """
+        return self.builder.matched("group", self, (feature, feature), (rule, f"{rule} code"), to, "bound")
 
     def norm(
         self, correlation: str, to: str = ACCOUNT, *, concord: Operand = 1, diagonal: "Expression | None" = None
@@ -256,7 +283,7 @@ class Builder:
     def combine(self, op: str, *operands: Operand, rows: str | None = None, name: str = "") -> Expression:
         """Add an elementwise node; keys and rows must agree, tables and constants broadcast."""
         arguments = [self.expression(operand) for operand in operands]
-        if op in {"sided", "round", "tiers"} and not all(a.node.free for a in arguments[1:]):
+        if op in {"sided", "round", "residual", "tiers"} and not all(a.node.free for a in arguments[1:]):
             raise PlanError(f"{op} must take tables or constants after its first argument")
         key = self.common_key(op, arguments)
         free = all(a.node.free for a in arguments)
@@ -287,6 +314,16 @@ class Builder:
         if node.free or node.key in {ACCOUNT, to}:
             raise PlanError(f"{op} must climb from a key to its parent, went from {node.key!r} to {to!r}")
         return self.add(Node(op, (argument.number,), to, node.rows))
+
+    def matched(
+        self, op: str, held: Expression, child: tuple[str, str], parent: tuple[str, str], to: str, rows: str
+    ) -> Expression:
+        """A matcher over the children of each parent, with a table (name, rows) of either."""
+        node = held.node
+        if node.rows != ONE or node.free or node.key in {ACCOUNT, to}:
+            raise PlanError(f"{op} must read scalars of a key below {to!r}, had key {node.key!r}, rows {node.rows!r}")
+        tables = (self.given(child[0], key=node.key, rows=child[1]), self.given(parent[0], key=to, rows=parent[1]))
+        return self.add(Node(op, (held.number, *(t.number for t in tables)), to, rows))
 
     def concat(self, rows: str, *arguments: Expression) -> Expression:
         """Join rows, in order, into a row axis of this name."""
@@ -321,7 +358,7 @@ class Builder:
 
     def part(self, name: str, side: str, expression: Expression) -> Expression:
         node = expression.node
-        if node.key != ACCOUNT or node.free:
+        if node.key != ACCOUNT:
             raise PlanError(f"{side} {name!r} must be a value of the account, had key {node.key!r}")
         if any(p.name == name for p in self.parts):
             raise PlanError(f"part name must be unique, was {name!r}")

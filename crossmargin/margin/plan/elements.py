@@ -77,8 +77,19 @@ def fold(how: str, n_rows: int, x: Array, target: Array) -> Array:
     columns = []
     for row in range(n_rows):
         part = x[:, target.ravel().astype(int) == row]
-        columns.append({"mean": mean, "least": worst, "most": best}[how](part))
+        columns.append({"mean": mean, "least": worst, "most": best, "sum": summed}[how](part))
     return np.concatenate(columns, axis=1) if columns else np.zeros((len(x), 0), dtype=x.dtype)
+
+
+def summed(x: Array) -> Array:
+    return x.sum(axis=1, keepdims=True)
+
+
+def at_worst(x: Array, gain: Array) -> Array:
+    """x in the row where the gain is least, the first of several; of no rows: 0."""
+    if not gain.shape[1]:
+        return np.zeros((len(gain), 1), dtype=x.dtype)
+    return np.take_along_axis(np.broadcast_to(x, gain.shape), gain.argmin(axis=1)[:, None], axis=1)
 
 
 def mean(x: Array) -> Array:
@@ -125,8 +136,10 @@ ELEMENTS: dict[str, Callable[..., Array]] = {
     "root": root,
     "tiers": tiers,
     "round": round_to,
+    "residual": lambda x, unit: round_to(x, unit) - x,
     "worst": worst,
     "best": best,
+    "at_worst": at_worst,
     "kth": kth,
     "tail_mean": tail_mean,
     "concat": lambda *parts: np.concatenate(parts, axis=1),

@@ -4,7 +4,7 @@ It is the reference of the compiled evaluators, the trace that explanations walk
 with ``exact`` tables, the reference path of venues that compute in integers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from crossmargin._checks import Integers
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.elements import ELEMENTS, fold, mul_div, root
+from crossmargin.margin.plan.matchers import spreads, strategies
 from crossmargin.margin.plan.program import ACCOUNT, Node
 
 Array = NDArray[Any]
@@ -154,6 +155,19 @@ def concordance(c: Array) -> Array:
     return np.where(most == 0, 1, least / np.where(most == 0, 1, most))
 
 
+def matched(trace: Trace, node: Node, kernel: Callable[[Array, Array, Array, int], Array]) -> Array:
+    """A matcher's rows for each parent, from its held children."""
+    child = trace.bound.program.nodes[node.args[0]].key
+    x, table = trace.values[node.args[0]][:, 0], trace.operand(node.args[1], child)
+    rule, up = trace.operand(node.args[2], node.key), trace.parents(child, node.key)
+    table = np.broadcast_to(table, (len(x), table.shape[1]))
+    found = np.zeros((len(trace.keys[node.key]), trace.bound.n_rows(node)))
+    for parent in range(len(found)):
+        mine = up == parent
+        found[parent] = kernel(x[mine], table[mine], rule[parent if len(rule) > 1 else 0], found.shape[1])
+    return found
+
+
 def gather(trace: Trace, values: Array, child: str, parent: str, step: np.ufunc) -> Array:
     out = np.zeros((len(trace.keys[parent]), values.shape[1]), dtype=values.dtype)
     step.at(out, trace.parents(child, parent), values)
@@ -170,6 +184,8 @@ SPECIAL = {
     "each": lambda trace, node: trace.quantity[node.holding],
     "total": total,
     "norm": norm,
+    "match": lambda trace, node: matched(trace, node, spreads),
+    "group": lambda trace, node: matched(trace, node, strategies),
     "least": extreme,
     "most": extreme,
     "at": read_parent,

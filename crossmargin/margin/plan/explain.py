@@ -57,7 +57,9 @@ class Walk:
 
     def visit(self, number: int, gradient: Array) -> None:
         node = self.bound.program.nodes[number]
-        if node.operation.explain == "stop":
+        if node.free:
+            self.floor(node, gradient * self.trace.values[number])
+        elif node.operation.explain == "stop":
             self.stop(node, gradient * self.trace.values[number])
         else:
             RULES[node.op](self, node, gradient)
@@ -198,8 +200,8 @@ def fold(walk: Walk, node: Node, gradient: Array) -> None:
     weights = np.zeros(x.shape)
     for row in range(gradient.shape[1]):
         columns = np.flatnonzero(target == row)
-        if node.name == "mean":
-            weights[:, columns] = gradient[:, [row]] / len(columns)
+        if node.name in {"mean", "sum"}:
+            weights[:, columns] = gradient[:, [row]] / (len(columns) if node.name == "mean" else 1)
         elif len(columns):
             part = x[:, columns]
             at = part.argmin(axis=1) if node.name == "least" else part.argmax(axis=1)
@@ -228,6 +230,13 @@ def extreme_row(walk: Walk, node: Node, gradient: Array) -> None:
     if x.shape[1]:
         at = x.argmin(axis=1) if node.op == "worst" else x.argmax(axis=1)
         walk.rows(node, gradient, np.arange(x.shape[1]) == at[:, None])
+
+
+def at_worst(walk: Walk, node: Node, gradient: Array) -> None:
+    """The value in the row where the gain is least; which row that is stays as it is."""
+    gain = walk.value(node, 1)
+    if gain.shape[1]:
+        walk.rows(node, gradient, np.arange(gain.shape[1]) == gain.argmin(axis=1)[:, None])
 
 
 def tail(walk: Walk, node: Node, gradient: Array) -> None:
@@ -282,6 +291,7 @@ RULES: dict[str, Callable[[Walk, Node, Array], None]] = {
     "round": rounding,
     "worst": extreme_row,
     "best": extreme_row,
+    "at_worst": at_worst,
     "kth": tail,
     "tail_mean": tail,
     "concat": concat,

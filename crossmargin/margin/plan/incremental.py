@@ -1,8 +1,8 @@
 """The face of the incremental evaluator: one account, changed item by item, exactly reversible.
 
 A plan in which a change stays on the item's path to the account runs in ``_core.increment``. Where
-it fans out (``at``, ``least``, ``most``, ``norm``) the account is recomputed by the batch evaluator
-over what it holds: the same bits, at the cost of a batch of one.
+it fans out (``at``, ``least``, ``most``, ``norm``, the matchers) the account is recomputed by the batch
+evaluator over what it holds: the same bits, at the cost of a batch of one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from crossmargin.margin.plan.plumbing import Plumbing, whole
 from crossmargin.margin.plan.program import ACCOUNT
 from crossmargin.margin.plan.quantum import Quanta
 
-FANS_OUT = {"at", "least", "most", "norm"}
+FANS_OUT = {"at", "least", "most", "norm", "match", "group"}
 
 
 class Incremental:

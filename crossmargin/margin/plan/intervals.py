@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from crossmargin.margin.plan.elements import ELEMENTS, fold, mul_div
 from crossmargin.margin.plan.evaluate import Trace
+from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
 from crossmargin.margin.plan.program import CLIMBING, Node
 
 Array = NDArray[Any]
@@ -88,9 +89,24 @@ class Intervals:
             return low[up], high[up]
         if node.op == "norm":
             return self.norm(node, number)
+        if node.op in {"match", "group"}:
+            return self.matched(node)
         up = self.trace.parents(child.key, node.key)
         step = {"total": np.add, "least": np.minimum, "most": np.maximum}[node.op]
         return tuple(climbed(step, end, up, len(self.trace.keys[node.key])) for end in (low, high))  # type: ignore[return-value]
+
+    def matched(self, node: Node) -> Interval:
+        """No spread is counted more often than all sizes allow; no grouping costs more than every contract alone."""
+        child = self.trace.bound.program.nodes[node.args[0]].key
+        low, high = self.of(node.args[0])
+        size, up = np.maximum(np.abs(low), np.abs(high)), self.trace.parents(child, node.key)
+        table, rule = (self.argument(a, k)[0] for a, k in ((node.args[1], child), (node.args[2], node.key)))
+        n, rows = len(self.trace.keys[node.key]), self.trace.bound.n_rows(node)
+        if node.op == "group":
+            alone = climbed(np.add, size * greatest_alone(table), up, n)
+            return -np.repeat(alone, rows, axis=1), np.repeat(alone, rows, axis=1)
+        most = climbed(np.add, size, up, n) / np.array([[least_ratio(r)] for r in np.broadcast_to(rule, (n, rule.shape[1]))])
+        return -np.repeat(most, rows, axis=1), np.repeat(most, rows, axis=1)
 
     def norm(self, node: Node, number: int) -> Interval:
         """Between 0 and the sum of the greatest sizes (correlations are at most 1), with the diagonal's root."""
@@ -159,6 +175,20 @@ def picked(node: Node, arguments: list[Interval]) -> Interval:
     return np.minimum.reduce(np.broadcast_arrays(*ends)), np.maximum.reduce(np.broadcast_arrays(*tops))
 
 
+def half_a_unit(node: Node, arguments: list[Interval]) -> Interval:
+    """Rounding adds at most half a unit either way, whatever is rounded; nothing where nothing moves."""
+    (low, high), (unit, _) = arguments
+    found = ELEMENTS["residual"](low, unit)
+    half = np.where(low == high, 0.0, np.abs(unit) / 2 * (1 + 1e-9))
+    return np.where(low == high, found, -half), np.where(low == high, found, half)
+
+
+def of_some_row(node: Node, arguments: list[Interval]) -> Interval:
+    """Whichever row is the worst."""
+    low, high = arguments[0]
+    return low.min(axis=1, keepdims=True, initial=0.0), high.max(axis=1, keepdims=True, initial=0.0)
+
+
 def divided(node: Node, arguments: list[Interval]) -> Interval:
     """A quotient is unbounded where its divisor (the last argument) can be 0 but is not fixed there."""
     low, high = arguments[-1]
@@ -176,5 +206,7 @@ SPECIAL: dict[str, Callable[[Node, list[Interval]], Interval]] = {
     "tiers": bent_by_edges,
     "pick": picked,
     "quotient": divided,
+    "at_worst": of_some_row,
+    "residual": half_a_unit,
     "mul_div": divided,
 }

@@ -65,6 +65,10 @@ TABLE = (
     row("mul_div", 29, 3, "same", False, "n", "n", "bound by corners +- one unit", "pass", "1"),
     row("fold", 30, 2, "rows->rows", True, "+", "as how", "row-wise", "pass", "rows"),
     row("norm", 31, 4, "key->parent", True, "n", "V", "|x| + sum |d|", "pass", "children squared"),
+    row("at_worst", 32, 2, "rows->1", True, "n", "n", "bound by rows", "pass", "rows"),
+    row("residual", 35, 2, "same", False, "n", "n", "half a unit either way", "stop", "rows"),
+    row("match", 33, 3, "key->parent", False, "n", "n", "bound by sizes", "stop", "the group, recomputed"),
+    row("group", 34, 3, "key->parent", False, "n", "n", "bound by each alone", "stop", "the group, recomputed"),
 )  # fmt: skip
 
 OPERATIONS = {operation.name: operation for operation in TABLE}

@@ -106,7 +106,7 @@ class Plumbing:
         account = self.paths.of_account(self.wanted)
         steps = [[self.step(n, h.name) for n in path] for h, path in zip(holdings, paths, strict=True)]
         steps.append([self.step(n, "") for n in account])
-        consts = [self.constants(path) for path in [*paths, account]]
+        consts = [self.constants(path) for path in paths] + [self.constants(account, self.wanted)]
         axes, maps = self.axes()
         registers, size = self.registers()
         return increment.Engine(
@@ -172,10 +172,10 @@ class Plumbing:
             return FEW_ROWS
         return {"each": LOTS, "total": TOTAL, "concat": JOIN}.get(node.op, ELEMENT)
 
-    def constants(self, path: Iterable[int]) -> list[list[int]]:
-        """Tables that the nodes of a path read, and where the row of its key lies."""
+    def constants(self, path: Iterable[int], wanted: Iterable[int] = ()) -> list[list[int]]:
+        """Tables that the nodes of a path read or that are wanted as they stand, and where the row of its key lies."""
         program = self.bound.program
-        read = {a for n in path for a in self.fusion.inputs(n)}
+        read = {a for n in path for a in self.fusion.inputs(n)}.union(wanted)
         free = sorted(a for a in read if program.nodes[a].free)
         return [self.constant(n) for n in free]
 

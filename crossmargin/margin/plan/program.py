@@ -9,7 +9,7 @@ from crossmargin.margin.plan.operations import OPERATIONS, Operation
 
 ACCOUNT = "account"  # the key of a node that has one value an account
 ONE = "one"  # the row axis of a scalar
-CLIMBING = {"total", "least", "most", "norm"}  # from a key to its parent
+CLIMBING = {"total", "least", "most", "norm", "match", "group"}  # from a key to its parent
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from crossmargin._checks import Floats
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.matchers import greatest_alone
 from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
 
 MAGIC = 1.5 * 2.0**52
@@ -82,6 +83,8 @@ class Sizes:
             return self.climbed(self.lots[node.holding] * greatest(self.bound.coefficient(node)), axis, node.key)
         sizes = [self.of(a) for a in node.args]
         child = self.bound.program.nodes[node.args[0]].key
+        if node.op == "group":
+            return self.climbed(sizes[0] * greatest_alone(self.bound.folded[node.args[1]])[:, 0], child, node.key)
         if node.op in CLIMBING:
             return self.climbed(sizes[0], child, node.key)
         if node.op == "at":
@@ -115,4 +118,6 @@ FACTORS: dict[str, Callable[[list[Floats]], Floats]] = {
     "kth": lambda s: s[0],
     "tail_mean": lambda s: s[0],
     "fold": lambda s: s[0],
+    "at_worst": lambda s: s[0],
+    "residual": lambda s: np.broadcast_to(s[1], s[0].shape),
 }
