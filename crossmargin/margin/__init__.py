@@ -3,17 +3,20 @@
 from typing import Any
 
 from crossmargin.margin.charges import Charges
+from crossmargin.margin.class_groups import TenPointMargin
 from crossmargin.margin.collateral import Haircut
 from crossmargin.margin.explanation import Explanation
 from crossmargin.margin.isolation import Netting, netting
 from crossmargin.margin.method import Method, decode
 from crossmargin.margin.prepared import Prepared
 from crossmargin.margin.requirement import Component, Requirement, Requirements
+from crossmargin.margin.scenario_array import ScenarioArrayMargin
 from crossmargin.margin.scenario_margin import IsolatedMargin, ScenarioMargin
 from crossmargin.margin.scenarios import Grid, Tail
+from crossmargin.margin.strategy import StrategyMargin
 from crossmargin.margin.tiered import LinearRate, OptionRates, ScaledRate, TieredMargin, Tiers
 
-AnyMethod = IsolatedMargin | TieredMargin | ScenarioMargin
+AnyMethod = IsolatedMargin | TieredMargin | ScenarioMargin | ScenarioArrayMargin | TenPointMargin | StrategyMargin
 
 
 def load_method(data: bytes) -> Any:
@@ -23,6 +26,6 @@ def load_method(data: bytes) -> Any:
 
 __all__ = [
     "Charges", "Component", "Explanation", "Grid", "Haircut", "IsolatedMargin", "LinearRate", "Method", "Netting",
-    "OptionRates", "Prepared", "Requirement", "Requirements", "ScaledRate", "ScenarioMargin", "Tail",
-    "TieredMargin", "Tiers", "load_method", "netting",
+    "OptionRates", "Prepared", "Requirement", "Requirements", "ScaledRate", "ScenarioArrayMargin", "ScenarioMargin",
+    "StrategyMargin", "Tail", "TenPointMargin", "TieredMargin", "Tiers", "load_method", "netting",
 ]  # fmt: skip

@@ -1,34 +1,19 @@
-"""Dederi portfolio margin: Deribit's superseded model on eleven moves of the forward, futures paying on every contract.
+"""Dederi portfolio margin: Deribit's superseded model on eleven moves of the forward, every future paying.
 
-Source: wiki.dederi.io/RiskControlRules/portfolio_margin. The volatility move of the page is not known in figures;
-the superseded model's stands in its place.
+Source: wiki.dederi.io/RiskControlRules/portfolio_margin. The page's volatility move is not known in figures; that of
+the superseded model stands in its place.
 """
 
-from math import exp
+from crossmargin.venues.superseded import SupersededMargin, forward, grid
 
-from crossmargin import _checks as check
-from crossmargin.market import Market, Observation
-from crossmargin.venues.superseded import SupersededMargin, grid
+__all__ = ["forward", "portfolio_margin"]
 
 SOURCE = "wiki.dederi.io/RiskControlRules/portfolio_margin"
-YEAR = 365.0
 
 
 def portfolio_margin() -> SupersededMargin:
-    """Moves of 3 % up to 15 %; 0.6 % of the index for every future."""
+    """Moves of 3 % up to 15 % of ``forward``; 0.6 % of the index for every future."""
     return SupersededMargin(
         name="Dederi portfolio margin", source=SOURCE, moves=grid(0.15, 0.03), volatility_move=0.38, power=0.3,
-        future_rate=0.006, future_count="gross",
+        future_rate=0.006, future_count="gross", forwards="basis",
     )  # fmt: skip
-
-
-def forward(index: float, basis_rate: float, days: float) -> float:
-    """``index exp(abr days / 365)``: abr is the annualised basis rate, read as continuous."""
-    return check.number("index", index) * exp(basis_rate * days / YEAR)
-
-
-def with_forward(market: Market, expiry: str, underlying: str, basis_rate: float, days: float) -> Market:
-    """The market with the venue's forward of an expiry."""
-    value = forward(market.value("index", underlying), basis_rate, days)
-    seen = {**market.seen, (expiry, "forward"): Observation(subject=expiry, field="forward", value=value)}
-    return Market(market.as_of, market.quote, seen)

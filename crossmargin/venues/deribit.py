@@ -15,6 +15,7 @@ import numpy as np
 
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
 from crossmargin.margin.collateral import level_tables
+from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder, Expression, Held
 from crossmargin.margin.plan.program import Program
@@ -23,7 +24,6 @@ from crossmargin.market import Market
 from crossmargin.venues import deribit_tables as tables
 from crossmargin.venues.dated import LATEST
 from crossmargin.venues.deribit_parameters import SOURCE, Engine, Readings, Reported, load_parameters, parameters
-from crossmargin.venues.listing import Listing
 
 __all__ = ["Engine", "PortfolioMargin", "Readings", "Reported", "load_parameters", "portfolio_margin"]
 

@@ -16,13 +16,13 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff, Right
+from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method, Parameters
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import level_pair
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices, inverse_linear, lot_values, marks
-from crossmargin.venues.listing import Listing
 
 
 class Schedule(Parameters, frozen=True, kw_only=True):

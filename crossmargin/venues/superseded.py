@@ -7,6 +7,7 @@ that offset across expiries pay on one side; options pay per net short of a stri
 Sources: Deribit's superseded portfolio margin pages; Dederi's portfolio margin page.
 """
 
+from math import exp
 from typing import Any, Literal
 
 import numpy as np
@@ -14,15 +15,16 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
+from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import Options, asset_prices, lot_values, marks
 from crossmargin.scenario.sets import label
-from crossmargin.venues.listing import Listing
 
-DAYS_OF_POWER = 30.0
+DAYS_OF_POWER, YEAR = 30.0, 365.0
+DAY_NS = 86_400 * 10**9
 SHOCKS = (-1.0, 0.0, 1.0)
 
 
@@ -37,6 +39,7 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
     future_count: Literal["offsetting", "gross"] = "offsetting"
     option_rate: float = 0.0
     option_count: Literal["short", "gross"] = "short"
+    forwards: Literal["market", "basis"] = "market"  # of futures: observed, or the index grown at the expiry's rate
 
     def __post_init__(self) -> None:
         moves = check.floats("moves", self.moves)
@@ -104,16 +107,22 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
     def profits(self, taken: Instruments, market: Market) -> Floats:
         """Profit of one lot over the grid, settlement asset, price-major."""
         x = np.repeat(np.array(self.moves), len(SHOCKS))
-        forward = [
-            market.value("forward", key) if market.has("forward", key) else market.value("mark", row.id)
-            for row, key in zip(taken, taken.expiry_keys, strict=True)
-        ]
-        out: Floats = taken.multiplier[:, None] * np.array(forward)[:, None] * x
+        forwards = [self.forward(market, row, key) for row, key in zip(taken, taken.expiry_keys, strict=True)]
+        out: Floats = taken.multiplier[:, None] * np.array(forwards)[:, None] * x
         o = Options.of(taken, market)
         if len(o):
             moved = o.values(o.forward[:, None] * (1.0 + x), self.shocked(o))
-            out[o.row] = taken.multiplier[o.row][:, None] * (moved - o.values(o.forward[:, None], o.volatility[:, None]))
+            out[o.row] = taken.multiplier[o.row][:, None] * (
+                moved - o.values(o.forward[:, None], o.volatility[:, None])
+            )
         return out
+
+    def forward(self, market: Market, row: Instrument, key: str) -> float:
+        """What a future moves with; without an observed forward its mark."""
+        if self.forwards == "basis":
+            days = 0.0 if row.expiry is None else max(row.expiry - market.as_of, 0) / DAY_NS
+            return forward(market.value("index", row.underlying), market.get("rate", key, 0.0), days)
+        return market.value("forward", key) if market.has("forward", key) else market.value("mark", row.id)
 
     def shocked(self, o: Options) -> Floats:
         """Volatilities over the grid, (options, scenarios)."""
@@ -126,6 +135,11 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
 def volatility_move(move: float, power: float, days: Floats) -> Floats:
     """``move (30 / days)^power``, days at least 1."""
     return move * (DAYS_OF_POWER / np.maximum(days, 1.0)) ** power
+
+
+def forward(index: float, basis_rate: float, days: float) -> float:
+    """``index exp(abr days / 365)``: abr is the annualised basis rate, read as continuous."""
+    return index * exp(basis_rate * days / YEAR)
 
 
 def grid(widest: float, step: float) -> tuple[float, ...]:

@@ -338,6 +338,16 @@ class Builder:
         self.requirement = line if self.requirement is None else self.requirement + line
         return line
 
+    def charges(self, whole: Expression, lines: "dict[str, Expression]") -> Expression:
+        """Name the lines of a requirement that is not their plain sum (a maximum): what each adds, so that they sum to it.
+
+        The requirement keeps ``whole``, whose shape a worst fill can follow; the lines are for people.
+        """
+        for name, line in lines.items():
+            self.part(name, "charge", line)
+        self.requirement = whole if self.requirement is None else self.requirement + whole
+        return whole
+
     def floor(self, name: str, expression: Expression) -> Expression:
         """Raise the requirement so far to at least this; the line is what that adds."""
         before = self.required()

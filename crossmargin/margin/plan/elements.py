@@ -86,7 +86,7 @@ def summed(x: Array) -> Array:
 
 
 def at_worst(x: Array, gain: Array) -> Array:
-    """x in the row where the gain is least, the first of several; of no rows: 0."""
+    """X in the row where the gain is least, the first of several; of no rows: 0."""
     if not gain.shape[1]:
         return np.zeros((len(gain), 1), dtype=x.dtype)
     return np.take_along_axis(np.broadcast_to(x, gain.shape), gain.argmin(axis=1)[:, None], axis=1)
