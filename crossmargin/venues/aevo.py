@@ -28,7 +28,3 @@ def moves(max_move: float) -> tuple[float, ...]:
     """Relative spot moves of the grid."""
     return tuple(step * check.fraction("max_move", max_move) for step in STEPS)
 
-
-def spot_levels(spot: float, max_move: float) -> tuple[float, ...]:
-    """Spot prices of the grid, from the lowest."""
-    return tuple(spot * (1.0 + move) for move in moves(max_move))

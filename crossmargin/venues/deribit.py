@@ -74,8 +74,8 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="deribit_portfolio"
         m.equity("positions", positions.sum("value") - costs.sum("cost_price"))
         owned = balances.sum("unit_value", by="each")
         m.equity("balances", (owned - owned.positive() * m.given("haircut", key="asset", rows="level")).total())
-        m.output("pre_aggregated_risk_vectors", (m.concat("vector", standard, extended) * rate).total())
-        m.output("aggregated_risk_vectors", (aggregated * rate).total())
+        for name, vectors in (("pre_aggregated", m.concat("vector", standard, extended)), ("aggregated", aggregated)):
+            m.output(f"{name}_risk_vectors", ((vectors * rate).total("group") * price).total())
         m.output("worst_case", ((worst + worst.residual(unit)) * price).total())
         m.output("risk_matrix", (matrix * price).total())
         return m.build()

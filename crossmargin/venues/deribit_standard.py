@@ -66,7 +66,9 @@ class StandardMargin(Method, frozen=True, kw_only=True, tag="deribit_standard"):
             m.given("increment", key="instrument", rows="level"),
         )
         notional = abs(size) * m.given("index", key="instrument")
-        m.charge("futures", (notional * m.min(abs(size) * increment + base, 1)).total())
+        futures = (notional * m.min(abs(size) * increment + base, 1)).total()
+        m.charge("futures", futures)
+        m.output("futures rate", futures / notional.total())
         short = positions.sum(by="each").short()
         m.charge("options", (short * m.given("short_option", key="instrument", rows="level")).total())
         m.equity("futures profit", positions.sum("future_value") - costs.sum("cost_price"))

@@ -43,6 +43,11 @@ def borrow_margin(liability: Figure, rate: Figure) -> Figure:
     return liability * rate
 
 
+def initial_of(maintenance: Figure, factor: Figure) -> Figure:
+    """Initial margin of units: a factor of their maintenance margin."""
+    return maintenance * factor
+
+
 def account_margin(units: Figure, borrowed: Figure) -> Figure:
     """Total of an account: its units and its borrowing."""
     return units + borrowed
@@ -72,7 +77,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="okx_portfolio"):
         unit = unit_margin(m.max, **terms | {"mr5": mr["mr5"] + within}) + beside
         factor = m.given("unit_factor", rows="level")
         lines = {name: line.total() * factor for name, line in additions(m, mr, unit).items()}
-        m.charges(unit.total() * factor, lines)
+        m.charges(initial_of(unit.total(), factor), lines)
 
         # Equity of each currency, the value of its contracts included; what is negative is borrowed.
         equity = (

@@ -21,7 +21,7 @@ from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import Options, asset_prices, lot_values, marks, model_deltas
 from crossmargin.scenario.sets import VolatilityRule
-from crossmargin.venues.paradex_cross import CrossMargin, cross_margin, order_accepted, position_limits
+from crossmargin.venues.paradex_cross import CrossMargin, cross_margin, opposite_orders, order_accepted, position_limits
 from crossmargin.venues.paradex_parameters import DATE, RULES, SOURCE, AssetRules, Rules
 
 __all__ = ["CrossMargin", "PortfolioMargin", "cross_margin", "order_accepted", "portfolio_margin", "position_limits"]

@@ -10,6 +10,7 @@ Sources: Deribit's superseded portfolio margin pages; Dederi's portfolio margin 
 from math import exp
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from crossmargin import _checks as check
@@ -161,4 +162,12 @@ def deribit(*, older: bool = False) -> SupersededMargin:
     return SupersededMargin(
         name="Deribit portfolio margin, superseded", source=PAGES, moves=grid(0.10, 0.02),
         volatility_move=0.38, power=0.3, future_rate=0.01, option_rate=0.01,
+    )  # fmt: skip
+
+
+def blog_copy() -> SupersededMargin:
+    """Deribit's superseded model as a blog quotes it: 0.5 % of the gross option count."""
+    return msgspec.structs.replace(
+        deribit(), name="Deribit portfolio margin, superseded, as quoted", source="riskingtime.com/tag/deribit",
+        option_rate=0.005, option_count="gross",
     )  # fmt: skip

@@ -139,7 +139,7 @@ class Expression:
         return self.builder.add(Node("fold", numbers, self.node.key, rows, name=how, free=self.node.free))
 
     def at_worst(self, gain: "Expression") -> "Expression":
-        """This value in the row where ``gain`` is least; the first where several tie."""
+        """Value in the row where ``gain`` is least; the first where several tie."""
         if gain.node.rows != self.node.rows or gain.node.free:
             raise PlanError(f"at_worst must read the rows of its gain, had {self.node.rows!r} and {gain.node.rows!r}")
         return self.builder.combine("at_worst", self, gain, rows=ONE)
