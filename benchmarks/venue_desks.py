@@ -51,12 +51,12 @@ def market(table: Instruments, quote: str, **prices: float) -> Market:
     return Market.of(seen, as_of=desk.AS_OF, quote=quote)
 
 
-def book(table: Instruments, view: Market, currency: str, accounts: int, positions: int = 64, seed: int = 0) -> Book:
-    """Accounts with the same number of random positions, opened near the mark, and a balance of every asset."""
-    rng = np.random.default_rng(seed)
+def book(table: Instruments, view: Market, currency: str, accounts: int, most: int, positions: int = 64) -> Book:
+    """Accounts with random positions of at most ``most`` lots, opened near the mark, and a balance of every asset."""
+    rng = np.random.default_rng(0)
     owner = np.repeat(np.arange(accounts), positions)
     item = np.argsort(rng.random((accounts, len(table))), axis=1)[:, :positions].ravel()
-    lots = rng.integers(-50, 51, owner.size)
+    lots = rng.integers(-most, most + 1, owner.size)
     value = lot_values(table, view.column("mark", [row.id for row in table]))
     cost = lots * (value / table.atom[table.settlement])[item] * rng.uniform(0.9, 1.1, owner.size)
     held = len(table.assets)
@@ -91,7 +91,7 @@ def deribit_desk() -> Desk:
     table = Instruments.of(contracts("BTC", Payoff.INVERSE, contract_size=Fraction(100)), [coin])
     view = market(table, "USD", BTC=INDEX)
     method = deribit.portfolio_margin(currency="BTC")
-    return method.prepare(table, view), lambda accounts: book(table, view, "BTC", accounts)
+    return method.prepare(table, view), lambda accounts: book(table, view, "BTC", accounts, most=2_000)
 
 
 def okx_desk() -> Desk:
@@ -99,7 +99,7 @@ def okx_desk() -> Desk:
     assets = [Asset(id="BTC", decimals=8, underlying="BTC"), Asset(id="USDT", decimals=6)]
     table = Instruments.of(contracts("USDT", Payoff.LINEAR, lot=Fraction(1, 100)), assets)
     view = market(table, "USD", BTC=INDEX, USDT=0.9995)
-    return okx.portfolio_margin().prepare(table, view), lambda accounts: book(table, view, "USDT", accounts)
+    return okx.portfolio_margin().prepare(table, view), lambda accounts: book(table, view, "USDT", accounts, most=50)
 
 
 DESKS = {"Derive v2": derive_desk, "Deribit": deribit_desk, "OKX": okx_desk}

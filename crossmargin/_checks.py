@@ -25,7 +25,7 @@ def refuse(name: str, rule: str, value: object, place: str = "") -> InvalidInput
 def shown(value: object) -> str:
     """Print a value on one short line."""
     try:
-        text = repr(value) if isinstance(value, str) else " ".join(str(value).split())
+        text = repr(str(value)) if isinstance(value, str) else " ".join(str(value).split())
     except ValueError:  # more digits than the interpreter prints
         text = "an integer of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -15,14 +15,15 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from crossmargin import _checks as check
+from crossmargin.account import compare as compare_methods
 from crossmargin.account import impact as impact_of
-from crossmargin.account import liquidation_prices
+from crossmargin.account import liquidation_prices, only_held
 from crossmargin.errors import CrossmarginError, InvalidInputError
 from crossmargin.margin import Method, netting
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
-from crossmargin.venues import load_method
+from crossmargin.venues import catalogue, load_method
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it
@@ -114,6 +115,26 @@ def liquidation_price(
         print_json([compare.price_plain(price) for price in found])
         return
     out.print(compare.price_table(found, portfolio.account.currency))
+
+
+@app.command("compare")
+def compare_venues(file: File, account: AccountName = "", orders: Policy = "venue", as_json: Json = False) -> None:
+    """One account at every venue that can hold it, and under every method of the file; who cannot hold it, and why."""
+    snapshot = load(file)
+    portfolio = only_held(chosen(snapshot, account))
+    with progress() as step:
+        step("asking every method")
+        methods = catalogue.shipped(portfolio.instruments) | {
+            name: method_of(snapshot, name) for name in snapshot.methods
+        }
+        found = compare_methods(portfolio, snapshot.market, methods, orders=orders)
+    if as_json:
+        print_json(compare.venue_plain(found))
+        return
+    title = f"Margin of {portfolio.account.id}, {portfolio.account.currency}"
+    Console(width=max(out.width, compare.VENUE_WIDTH)).print(compare.venue_table(found, title))
+    for name, reason in found.left_out.items():
+        out.print(f"left out: {name}: {reason}", markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def column(snapshot: Snapshot, portfolio: Portfolio, name: str, orders: str, step: Any) -> compare.Column:

@@ -1,4 +1,4 @@
-"""Write the example files ``market-maker.json`` and ``crypto.json`` from published data.
+"""Write the example files ``market-maker.json``, ``crypto.json`` and ``eth-options.json`` from published data.
 
 ``python seeds/make.py [folder]``: the folder (default ``../shared``) holds ``data/`` and ``vectors/``; the
 files are written beside this script, and the figures that ``README.md`` quotes are printed. Needs pyarrow
@@ -497,12 +497,7 @@ def delta_one_positions(scene: Scene, options: list[Held]) -> list[Held]:
     coins["BTC"] -= float(sum(cost(*position) for position in held))
     coins["ETH"] += scene.delta([(i, n) for i, n, _ in options], "ETH")
     for underlying, before in coins.items():
-        name = f"{underlying}-USDC-PERPETUAL"
-        item, ratio = scene.items[name], scene.marks[name] / scene.spots[underlying]
-        unit = float(size_of(item)) * ratio
-        lots = -round(before / unit)
-        print(f"delta {underlying} {before:.4f} + {lots} lots of {name} = {before + lots * unit:.4f}")
-        held.append((item, lots, PAID[name]))
+        held.append(hedge(scene, scene.items[f"{underlying}-USDC-PERPETUAL"], before))
     return held
 
 
@@ -526,6 +521,34 @@ def crypto(folder: Path) -> Record:
     report(scene, held, DESK_BALANCES, prices)
     account = scene.account("desk", DESK_ASSETS, held, DESK_BALANCES, DESK_ORDERS)
     return scene.record("Crypto desk: BTC basis, ETH options, three collateral assets", DESK_ASSETS, account)
+
+
+# ---------------------------------------------------------------- the options desk: what most venues can hold
+def eth_options(folder: Path) -> Record:
+    """The ETH options of the crypto desk, hedged by the linear perpetual, on USDC alone."""
+    rows = {name: vector(folder, "derive_pmrm2.json", "name", name) for name in OPTIONS}
+    market = rows[BOOK_ROW]["market"]
+    scene = Scene(MOMENT, {"ETH": market["spot"]})
+    for subject, name, value in (("ETH", "index", market["spot"]), *(("USDC", n, market["stable"]) for n in ("index", "peg"))):
+        scene.see(subject, name, value, "Derive test row")
+    options = [o for name, text in OPTIONS.items() for o in desk_options(rows[name], text)]
+    for row in rows.values():
+        add_desk_forwards(scene, row, {expiry_subject(o[0]) for o in options} - scene.quotes.keys())
+    scene.add(DELTA_ONE[-1], market["perp_price"], "Derive test row")
+    held = add_desk_options(scene, options)
+    held = [hedge(scene, DELTA_ONE[-1], scene.delta([(i, n) for i, n, _ in held], "ETH")), *held]
+    balances = {"USDC": "150000"}
+    report(scene, held, balances, {"USDC": market["stable"]})
+    account = scene.account("options", DESK_ASSETS[:2], held, balances, []) | {"currency": "USDC"}
+    return scene.record("ETH options hedged with the perpetual, on USDC", DESK_ASSETS[:2], account)
+
+
+def hedge(scene: Scene, item: Record, before: float) -> Held:
+    """Bring a delta to zero with one linear contract, to the nearest lot."""
+    unit = float(size_of(item)) * scene.marks[item["id"]] / scene.spots[item["underlying"]]
+    lots = -round(before / unit)
+    print(f"delta {item['underlying']} {before:.4f} + {lots} lots of {item['id']} = {before + lots * unit:.4f}")
+    return item, lots, PAID[item["id"]]
 
 
 # ---------------------------------------------------------------- writing
@@ -572,7 +595,9 @@ def text_of(snapshot: Record) -> str:
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared")
-    writers: dict[str, Callable[[Path], Record]] = {"market-maker.json": market_maker, "crypto.json": crypto}
+    writers: dict[str, Callable[[Path], Record]] = {
+        "market-maker.json": market_maker, "crypto.json": crypto, "eth-options.json": eth_options,
+    }  # fmt: skip
     methods = json.loads((HERE / "methods.json").read_text())  # written by hand
     for name, build in writers.items():
         print(f"--- {name}")

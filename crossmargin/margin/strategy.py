@@ -110,7 +110,9 @@ class StrategyMargin(Method, frozen=True, kw_only=True, tag="strategy"):
         cash = self.account == "cash"
         return {
             "feature": self.features(instruments, market, mark, settled),
-            "strategy": [float(not cash), float(self.exact_contracts)],
+            "strategy": np.tile(
+                [float(not cash), float(self.exact_contracts)], (len({r.underlying for r in instruments}), 1)
+            ),
             **{f"at {name}": [float(name == other) for other in BOUND] for name in BOUND},
             "bound to total": np.zeros(len(BOUND)),
             "stock": value * stock,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from crossmargin.account import Impact, LiquidationPrices
+from crossmargin.account import Comparison, Impact, LiquidationPrices
 from crossmargin.margin import Netting, Requirement
 
 if TYPE_CHECKING:
@@ -84,6 +84,40 @@ def table(columns: Sequence[Column]) -> "Table":
     for line in rows(columns):
         made.add_row(*map(Text, line))
     return made
+
+
+def venue_rows(found: Comparison) -> list[tuple[str, ...]]:
+    """One line a method: margins, health, what netting is worth, what binds."""
+    return [
+        (
+            name, *map(money, (r.initial, r.maintenance, r.surplus_initial)), f"{r.health_factor:.2f}",
+            f"{netted.efficiency:.2f}", r.worst_scenario or "-",
+        )
+        for name, (r, netted) in found.held.items()
+    ]  # fmt: skip
+
+
+VENUE_HEAD = ("method", "initial", "maintenance", "surplus", "health", "efficiency", "worst scenario")
+VENUE_WIDTH = 116  # of a line, in a pipe too
+
+
+def venue_table(found: Comparison, title: str) -> "Table":
+    """The lines as a rich table."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(title), box=box.SIMPLE)
+    for name in VENUE_HEAD:
+        made.add_column(name, justify="left" if name in {"method", "worst scenario"} else "right", no_wrap=True)
+    for line in venue_rows(found):
+        made.add_row(*map(Text, line))
+    return made
+
+
+def venue_plain(found: Comparison) -> dict[str, Any]:
+    held = {name: plain(Column(name=name, requirement=r, netting=n, prices=())) for name, (r, n) in found.held.items()}
+    return {"methods": held, "left_out": dict(found.left_out)}
 
 
 def plain(column: Column) -> dict[str, Any]:

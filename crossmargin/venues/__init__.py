@@ -3,11 +3,15 @@
 ``crossmargin.venues.derive`` and its neighbours load when they are first named.
 """
 
+from functools import reduce
 from importlib import import_module
+from operator import or_
 from typing import Any
 
 VENUES = (
-    "aevo", "bybit", "dederi", "deribit", "derive", "derive_1", "derive_standard", "drift", "mango", "okx", "paradex",
+    "aevo", "bybit", "bybit_options", "catalogue", "dederi", "deribit", "deribit_standard", "derive", "derive_1",
+    "derive_standard", "drift", "mango", "okx", "okx_options", "paradex", "paradex_cross",
+    "superseded",
 )  # fmt: skip
 
 
@@ -17,13 +21,20 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"crossmargin.venues must hold one of {', '.join(VENUES)}, was {name!r}")
 
 
+# Where the methods of each module stand: module and class.
+METHODS = {
+    "bybit": "PortfolioMargin", "bybit_options": "OptionMargin", "deribit": "PortfolioMargin",
+    "deribit_standard": "StandardMargin", "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1",
+    "derive_standard": "StandardManager", "drift": "DriftMargin", "mango": "Health", "okx": "PortfolioMargin",
+    "okx_options": "OptionMargin", "paradex": "PortfolioMargin", "paradex_cross": "CrossMargin",
+    "superseded": "SupersededMargin",
+}  # fmt: skip
+
+
 def load_method(data: bytes) -> Any:
     """Read any method, a venue's or none's, from the JSON text of its parameters."""
     from crossmargin.margin import AnyMethod
     from crossmargin.margin.method import decode
-    from crossmargin.venues.derive import PortfolioMargin2
-    from crossmargin.venues.derive_standard import StandardManager
-    from crossmargin.venues.drift import DriftMargin
-    from crossmargin.venues.mango import Health
 
-    return decode(data, AnyMethod | PortfolioMargin2 | StandardManager | DriftMargin | Health)
+    kinds = [getattr(import_module(f"crossmargin.venues.{module}"), name) for module, name in METHODS.items()]
+    return decode(data, reduce(or_, kinds, AnyMethod))

@@ -9,22 +9,20 @@ from crossmargin import _checks as check
 from crossmargin.margin.collateral import Haircut
 from crossmargin.margin.scenario_margin import ScenarioMargin
 from crossmargin.margin.scenarios import Grid
-from crossmargin.scenario.sets import EVERY
 
 MAX_MOVE, POINTS_UP, POINTS_DOWN = 0.20, 0.50, 0.25
+UNDERLYINGS = ("BTC", "ETH")
 STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 SOURCE = "docs.aevo.xyz/aevo-exchange/options-specifications/portfolio-margin"
 
 
 def portfolio_margin(*assets: str, max_move: float = MAX_MOVE) -> ScenarioMargin:
     """A scenario margin with the venue's grid; ``assets`` count as collateral in full."""
-    grid = Grid(moves=moves(max_move), volatility=(POINTS_UP, 0.0, -POINTS_DOWN), mode="absolute",
-                short_power=0.0, long_power=0.0, ranges={EVERY: 1.0})  # fmt: skip
+    ranges = dict.fromkeys(UNDERLYINGS, check.fraction("max_move", max_move))
+    grid = Grid(
+        moves=STEPS, volatility=(POINTS_UP, 0.0, -POINTS_DOWN), mode="absolute", short_power=0.0, long_power=0.0,
+        ranges=ranges,
+    )  # fmt: skip
     collateral = tuple(Haircut(asset=name, in_scenario=False) for name in assets)
     return ScenarioMargin(name="Aevo portfolio margin", source=SOURCE, scenarios=grid, collateral=collateral)
-
-
-def moves(max_move: float) -> tuple[float, ...]:
-    """Relative spot moves of the grid."""
-    return tuple(step * check.fraction("max_move", max_move) for step in STEPS)
 

@@ -121,8 +121,9 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="bybit_portfolio"):
 
     def profits(self, taken: Instruments, market: Market, coins: Floats, value: Floats, settled: Floats) -> Floats:
         """Profit of one lot, quote currency, price-major; ``value`` is a coin's mark in it."""
-        moves = np.array([self.rules.units[row.underlying].moves for row in taken])
-        out = np.repeat((coins * value)[:, None] * moves.reshape(len(taken), -1), len(SHOCKS), axis=1)
+        n_prices = len(next(iter(self.rules.units.values())).moves)
+        moves = np.array([self.rules.units[row.underlying].moves for row in taken]).reshape(-1, n_prices)
+        out = np.repeat((coins * value)[:, None] * moves, len(SHOCKS), axis=1)
         found = Options.of(taken, market)
         o = replace(found, discount=np.ones(len(found)))
         if len(o):

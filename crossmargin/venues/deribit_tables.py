@@ -66,7 +66,11 @@ def extended_dampener(pair: Pair, dollars: float, index: float, *, coin: bool) -
 
 def roll_rate(currency: Currency, years: Floats, growth: str) -> Floats:
     """``max(min_annualised_move, exp(a t) - 1)``, or ``a t`` if so read."""
-    moved = np.expm1(currency.annualised_move_risk * years) if growth == "exponential" else currency.annualised_move_risk * years
+    moved = (
+        np.expm1(currency.annualised_move_risk * years)
+        if growth == "exponential"
+        else currency.annualised_move_risk * years
+    )
     return np.maximum(currency.min_annualised_move, moved)
 
 

@@ -108,7 +108,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="paradex_portfolio"
     def gains(self, taken: Instruments, market: Market, mark: Floats) -> Floats:
         """Gain of one lot in every scenario, settlement asset."""
         rules = [self.rules.assets[row.underlying] for row in taken]
-        moves, weights, shocks = scenarios(rules)
+        moves, weights, shocks = scenarios(rules, len(next(iter(self.rules.assets.values())).tails))
         out = (taken.multiplier * mark)[:, None] * moves * weights
         o = replace(Options.of(taken, market), discount=np.ones(len(taken.select(Kind.OPTION))))
         if len(o):
@@ -128,10 +128,9 @@ def standard() -> list[tuple[int, str]]:
     return [(step, shock) for step in STEPS for shock in shocks[step]]
 
 
-def scenarios(rules: list[AssetRules]) -> tuple[Floats, Floats, tuple[str, ...]]:
+def scenarios(rules: list[AssetRules], n_tails: int) -> tuple[Floats, Floats, tuple[str, ...]]:
     """Moves and weights of each row of rules, (n, 24), and the shock of each scenario."""
     rows = standard()
-    n_tails = len(rules[0].tails) if rules else 0
     moves = np.array([[*(r.step * step for step, _ in rows), *(move for move, _ in r.tails)] for r in rules])
     weights = np.array([[*(1.0 for _ in rows), *(weight for _, weight in r.tails)] for r in rules])
     shape = (len(rules), len(rows) + n_tails)

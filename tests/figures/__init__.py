@@ -1,0 +1,19 @@
+"""Published figures that the project carries, so that a lone clone proves each method: files by name, as the vectors have them."""
+
+from importlib import import_module
+
+MODULES = {
+    "deribit": ("deribit", "ROWS"), "okx": ("okx", "ROWS"), "bybit": ("bybit", "ROWS"), "paradex": ("paradex", "ROWS"),
+    "docs_examples": ("paradex", "DOCUMENTED"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
+}  # fmt: skip
+
+
+def own(name):
+    """Rows of a file that stand here."""
+    if name == "derive_pmrm1":
+        found = import_module("figures.derive_1")
+        return {"vectors": found.ROWS, "scenario_grid": found.SCENARIOS, "param_sets": found.PARAMETERS}
+    if name not in MODULES:
+        return {"vectors": []}
+    module, variable = MODULES[name]
+    return {"vectors": getattr(import_module(f"figures.{module}"), variable)}

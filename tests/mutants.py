@@ -1,0 +1,147 @@
+"""Enumerates the mutants of a file: one figure, sign, comparison, extremum or side changed in its syntax tree.
+
+Left alone: text (labels, messages, f-strings), whatever is raised, annotations, and the ``-1`` of a ``reshape``
+(any negative number means the same there).
+"""
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
+COMPARISONS = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.Gt, ast.GtE: ast.Lt}
+NAMES = {"max": "min", "maximum": "minimum", "positive": "short", "below": "above", "neg": "pos"}
+NAMES |= {new: old for old, new in NAMES.items()}
+KEYWORDS = {"below", "above", "neg", "pos"}
+SHORT = 70  # characters of an expression that a key of a survivor shows whole
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: ``new`` in the stead of ``old``, a child of ``parent`` in the tree of ``root``."""
+
+    place: str
+    line: int
+    key: tuple[str, str, str]  # module, function, old text -> new text
+    root: ast.Module
+    parent: ast.AST
+    old: ast.AST
+    new: ast.AST
+
+    def tree(self) -> ast.Module:
+        """The tree with the change made in place, for good."""
+        replace(self.parent, self.old, self.new)
+        return ast.fix_missing_locations(self.root)
+
+
+def replace(parent: ast.AST, old: ast.AST, new: ast.AST) -> None:
+    """Put ``new`` where ``old`` stands among the children."""
+    for field, value in ast.iter_fields(parent):
+        if value is old:
+            setattr(parent, field, new)
+        elif isinstance(value, list):
+            value[:] = [new if item is old else item for item in value]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A node with what stands around it: its parent, the function, the name that it is given."""
+
+    node: ast.AST
+    parent: ast.AST
+    function: str = ""
+    name: str = ""
+
+
+def spots(spot: Spot) -> Iterator[Spot]:
+    """Every node that may change, from the top; text and what is raised are left out."""
+    node, function, name = spot.node, spot.function, spot.name
+    if isinstance(node, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)) or "label" in name_of(node):
+        return
+    yield spot
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        function = f"{function}.{node.name}".strip(".")
+    elif isinstance(node, (ast.keyword, ast.Assign, ast.AnnAssign)):
+        name = node.arg or "" if isinstance(node, ast.keyword) else ast.unparse(targets(node))
+    if is_unknown_length(node, spot.parent):
+        return
+    for field, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if isinstance(child, ast.AST) and field not in {"annotation", "returns", "ctx", "op", "ops"}:
+                yield from spots(Spot(child, node, function, name))
+
+
+def targets(node: ast.Assign | ast.AnnAssign) -> ast.AST:
+    return node.targets[0] if isinstance(node, ast.Assign) else node.target
+
+
+def name_of(node: ast.AST) -> str:
+    """Name of a function or of what is called."""
+    if isinstance(node, ast.Call):
+        return getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return node.name if isinstance(node, ast.FunctionDef) else ""
+
+
+def is_unknown_length(node: ast.AST, parent: ast.AST) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and name_of(parent) == "reshape"
+
+
+def changed(node: ast.AST, **fields: Any) -> ast.AST:
+    new = copy.copy(node)
+    for name, value in fields.items():
+        setattr(new, name, value)
+    return new
+
+
+def changes(node: ast.AST) -> Iterator[ast.AST]:
+    """What a node may become."""
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            yield changed(node, value=value + 1 if isinstance(value, int) else value * 1.25 + 0.01)
+        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in OPERATORS:
+            yield changed(node, op=OPERATORS[type(op)]())
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            yield operand
+        case ast.Compare(ops=ops):
+            for i, op in enumerate(ops):
+                if type(op) in COMPARISONS:
+                    yield changed(node, ops=[*ops[:i], COMPARISONS[type(op)](), *ops[i + 1 :]])
+        case ast.Name(id=name, ctx=ast.Load()) if name in NAMES and name not in KEYWORDS:
+            yield changed(node, id=NAMES[name])
+        case ast.Attribute(attr=name, value=value) if name in NAMES and name not in KEYWORDS:
+            if not (isinstance(value, ast.Name) and value.id == "check"):  # check.positive refuses, it takes no side
+                yield changed(node, attr=NAMES[name])
+        case ast.Call(keywords=keywords) if any(k.arg in KEYWORDS for k in keywords):
+            swapped = [changed(k, arg=NAMES[k.arg]) if k.arg in KEYWORDS else k for k in keywords]
+            yield changed(node, keywords=swapped)
+
+
+def text(spot: Spot, new: ast.AST) -> str:
+    """The change as people read it: the expression around it if that is short, otherwise the node with its name."""
+    node, parent = spot.node, spot.parent
+    if isinstance(parent, ast.Dict) and node in parent.values:
+        return f"{ast.unparse(parent.keys[parent.values.index(node)])}: {ast.unparse(node)} -> {ast.unparse(new)}"
+    if not hasattr(parent, "body") and len(old := ast.unparse(parent)) <= SHORT:
+        replace(parent, node, new)
+        found = f"{old} -> {ast.unparse(parent)}"
+        replace(parent, new, node)
+        return found
+    name = f"{spot.name}: " if spot.name and len(spot.name) <= SHORT else ""
+    return f"{name}{ast.unparse(node)} -> {ast.unparse(new)}"
+
+
+def mutants_of(path: Path, place: str) -> Iterator[Mutant]:
+    """All mutants of a file, from the top; equal texts of one function are numbered."""
+    root = ast.parse(path.read_text())
+    seen: Counter[tuple[str, str]] = Counter()
+    for spot in spots(Spot(root, root)):
+        for new in changes(spot.node):
+            known = (spot.function, text(spot, new))
+            seen[known] += 1
+            number = f" #{seen[known]}" if seen[known] > 1 else ""
+            key = (path.stem, known[0], f"{known[1]}{number}")
+            yield Mutant(place, spot.node.lineno, key, root, spot.parent, spot.node, new)

@@ -1,0 +1,288 @@
+"""Changes one constant or sign of a module at a time: some test of that module must fail, or a reason be listed.
+
+``python -P tests/mutation.py [--sample K] [--lone] [--list] [module ...]``; a module is a file name without its
+ending, patterns allowed. Survivors are printed as keys of ``tests/survivors.py``, with the reason listed there; one
+without a reason, or a reason without its survivor, is a failure. The changes are ``tests/mutants.py``.
+
+A mutant lives in a forked process, in memory; the package is imported from a copy. The tests are the ones of the
+working tree; published rows take part where they are at hand.
+"""
+
+import argparse
+import os
+
+os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy is imported
+for name in ("CROSSMARGIN_FUZZ", "CROSSMARGIN_WRITE_COUNTS"):
+    os.environ.pop(name, None)
+
+import ast
+import gc
+import importlib.util
+import json
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+import mpmath  # noqa: F401  what tests import anyway: once here, not in every child
+import msgspec  # noqa: F401
+import numpy as np  # noqa: F401
+import pytest
+import scipy.optimize  # noqa: F401
+from hypothesis import Phase, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from mutants import Mutant, mutants_of  # noqa: E402
+
+SECONDS = 60  # a mutant that takes longer is killed
+PROCESSES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+ARGUMENTS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
+KILLED, SURVIVED, NEVER_IMPORTED = 1, 0, 3
+MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
+# Test files by module, the first pattern that fits; a pattern of files that finds none is an error.
+TESTS = {
+    "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
+    "okx*": ("conformance/test_okx.py", "venues/test_okx*.py"),
+    "bybit*": ("conformance/test_bybit.py", "venues/test_bybit*.py"),
+    "paradex*": ("conformance/test_paradex.py", "venues/test_paradex*.py"),
+    "aevo": ("conformance/test_aevo.py", "venues/test_aevo*.py"),
+    "dederi": ("conformance/test_dederi.py", "venues/test_dederi*.py"),
+    "superseded": ("conformance/test_dederi.py", "venues/test_superseded*.py", "venues/test_dederi*.py"),
+    "dated": ("venues/test_bybit*.py", "venues/test_okx*.py", "venues/test_deribit*.py"),
+    "derive_1": ("conformance/test_derive_pmrm1.py", "venues/test_derive_1*.py"),
+    "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
+    "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
+    "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
+    "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
+    "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),
+    "class_groups": ("margin/test_class_groups*.py",),
+    "strategy": ("conformance/test_strategy_regt_cboe.py", "margin/test_strategy*.py"),
+}
+
+
+# ---- the package under test -------------------------------------------------------------------
+
+
+def copied(folder: Path) -> Path:
+    """The package and its kernels as they are installed, copied into a folder that comes first on the path."""
+    code = "import crossmargin, crossmargin._core as c, json; print(json.dumps([*crossmargin.__path__, *c.__path__]))"
+    found = subprocess.check_output([sys.executable, "-P", "-c", code], cwd=folder, text=True)
+    package, core = json.loads(found)
+    kept = shutil.ignore_patterns("__pycache__", "*.c", "*.cpp", "*.html")
+    shutil.copytree(package, folder / "crossmargin", ignore=kept)
+    shutil.copytree(core, folder / "crossmargin" / "_core", ignore=kept, dirs_exist_ok=True)
+    sys.path.insert(0, str(folder))
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"), "PYTEST_DEBUG_TEMPROOT": str(folder),
+    }  # fmt: skip
+    return folder / "crossmargin"
+
+
+def chosen(package: Path, patterns: list[str]) -> list[Path]:
+    """Files of the modules, those of margin first: they must not be imported when the venues' turn comes."""
+    files = [package / "margin" / f"{name}.py" for name in MARGIN]
+    files += sorted(path for path in (package / "venues").glob("*.py") if path.stem != "__init__")
+    for pattern in patterns:
+        if not any(fnmatch(path.stem, pattern) for path in files):
+            raise SystemExit(f"module must be one of {', '.join(path.stem for path in files)}, was {pattern!r}")
+    return [path for path in files if not patterns or any(fnmatch(path.stem, p) for p in patterns)]
+
+
+def tests_of(stem: str) -> list[str]:
+    """Test files of a module."""
+    patterns = next((found for pattern, found in TESTS.items() if fnmatch(stem, pattern)), None)
+    if patterns is None:
+        raise SystemExit(f"{stem} must have its tests in the table TESTS of tests/mutation.py")
+    found: list[str] = []
+    for pattern in patterns:
+        files = sorted(str(path) for path in (ROOT / "tests").glob(pattern))
+        if not files:
+            raise SystemExit(f"tests of {stem} are missing: no file tests/{pattern}")
+        found += [path for path in files if path not in found]
+    return found
+
+
+# ---- one forked run -----------------------------------------------------------------------------
+
+
+class Changed(SourceFileLoader):
+    """Finds and loads one module from a syntax tree instead of its file."""
+
+    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+        super().__init__(name, path)
+        self.tree, self.imported = tree, False
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> object:
+        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
+
+    def get_code(self, fullname: str) -> object:
+        self.imported = True
+        return compile(self.tree, self.path, "exec")
+
+
+class Quick:
+    """Hypothesis need not shrink: the first counterexample is enough."""
+
+    def pytest_sessionstart(self) -> None:
+        settings.register_profile("mutation", settings(), phases=(Phase.explicit, Phase.generate),
+                                  report_multiple_bugs=False)  # fmt: skip
+        settings.load_profile("mutation")
+
+
+def passes(file: str) -> bool:
+    """Whether the tests of a file pass, or are skipped."""
+    return pytest.main([*ARGUMENTS, file], plugins=[Quick()]) in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+
+
+def judge(name: str, path: Path, tree: ast.Module, files: list[str]) -> int:
+    """Run the tests of one module, in a child, until one fails."""
+    loader = Changed(name, str(path), tree)
+    sys.meta_path.insert(0, loader)
+    if not all(passes(file) for file in files):
+        return KILLED
+    return SURVIVED if loader.imported else NEVER_IMPORTED
+
+
+def forked(task: Callable[[], int], output: int) -> int:
+    """Start a child that ends with the task's result, its output on a descriptor."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = NEVER_IMPORTED
+    try:
+        signal.alarm(SECONDS)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        code = task()
+    finally:
+        os._exit(code)
+
+
+def results(tasks: Iterator[tuple[object, Callable[[], int]]], output: int) -> Iterator[tuple[object, int, float]]:
+    """Each task's label, exit code (negative: the signal that ended it) and seconds, a few at a time."""
+    running: dict[int, tuple[object, float]] = {}
+    more = True
+    while more or running:
+        while more and len(running) < PROCESSES:
+            label, task = next(tasks, (None, None))
+            more = task is not None
+            if more:
+                running[forked(task, output)] = (label, time.monotonic())
+        if running:
+            pid, status = os.wait()
+            label, start = running.pop(pid)
+            yield label, os.waitstatus_to_exitcode(status), time.monotonic() - start
+
+
+# ---- all runs -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    """What became of the mutants of all modules."""
+
+    known: set[tuple[str, str, str]]
+    ran: set[tuple[str, str, str]]
+    survivors: list[Mutant]
+    timed_out: int = 0
+
+
+def timed(files: list[str]) -> dict[str, float]:
+    """Seconds that each test file takes without a mutant; they must pass."""
+    with tempfile.TemporaryFile() as log:
+        found = {}
+        for file, code, seconds in results(((f, lambda f=f: not passes(f)) for f in files), log.fileno()):
+            if code:
+                log.seek(0)
+                print(log.read().decode()[-3000:])
+                raise SystemExit(f"tests must pass without a mutant: {Path(file).relative_to(ROOT)} ended with {code}")
+            found[file] = seconds
+    return found
+
+
+def run(path: Path, files: list[str], mutants: list[Mutant], tally: Tally) -> None:
+    """Every mutant of one module against its test files, in this order."""
+    name = ".".join((*path.parts[path.parts.index("crossmargin", -3) :][:-1], path.stem))
+    start, ends = time.monotonic(), Counter()
+
+    def task(mutant: Mutant) -> Callable[[], int]:
+        return lambda: judge(name, path, mutant.tree(), files)
+
+    with open(os.devnull, "w") as devnull:
+        for mutant, code, _ in results(((m, task(m)) for m in mutants), devnull.fileno()):
+            if code == NEVER_IMPORTED:
+                raise SystemExit(f"{name} must be imported by its tests {', '.join(Path(f).stem for f in files)}")
+            ends[code] += 1
+            tally.ran.add(mutant.key)
+            tally.timed_out += code == -signal.SIGALRM
+            if code == SURVIVED:
+                tally.survivors.append(mutant)
+    seconds = time.monotonic() - start
+    print(f"{name}: {len(mutants)} mutants, {ends[SURVIVED]} survivors, {seconds:.0f} s", flush=True)
+
+
+def report(tally: Tally, reasons: dict[tuple[str, str, str], str], modules: set[str]) -> int:
+    """Print survivors, stale reasons and the last line; the number of failures."""
+    for mutant in sorted(tally.survivors, key=lambda m: (m.place, m.line)):
+        print(f"{mutant.place}:{mutant.line}\n    {mutant.key}: {reasons.get(mutant.key, 'NO REASON')!r},")
+    survived = {mutant.key for mutant in tally.survivors}
+    open_ = [key for key in survived if not reasons.get(key)]
+    stale = [key for key in reasons if key[0] in modules and (key not in tally.known or key in tally.ran - survived)]
+    for key in stale:
+        print(f"listed in tests/survivors.py, but {'killed' if key in tally.known else 'no mutant'}: {key}")
+    if tally.timed_out:
+        print(f"killed by the limit of {SECONDS} s: {tally.timed_out}")
+    words = f"{len(open_)} without a reason" if open_ else "all with reasons"
+    total, left = len(tally.ran), len(survived)
+    print(f"mutants: {total}, killed {total - left}, survivors {left} ({words})")
+    return len(open_) + len(stale)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("modules", nargs="*", help="file names without .py, patterns allowed; default: all")
+    parser.add_argument("--sample", type=int, default=1, metavar="K", help="run every K-th mutant only")
+    parser.add_argument("--lone", action="store_true", help="without the published rows, as a clone alone would")
+    parser.add_argument("--list", action="store_true", help="print the mutants and run none")
+    return parser.parse_args()
+
+
+def main(folder: Path) -> int:
+    options = arguments()
+    if options.lone:
+        os.environ["CROSSMARGIN_VECTORS"] = str(folder / "absent")
+    package = copied(folder)
+    paths = chosen(package, options.modules)
+    found = {path: list(mutants_of(path, str(path.relative_to(folder)))) for path in paths}
+    if options.list:
+        for mutant in (m for mutants in found.values() for m in mutants):
+            print(f"{mutant.place}:{mutant.line} {mutant.key}")
+        print(f"mutants: {sum(map(len, found.values()))}")
+        return 0
+    files = {path: tests_of(path.stem) for path in paths}
+    os.chdir(ROOT)
+    seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
+    tally = Tally({m.key for mutants in found.values() for m in mutants}, set(), [])
+    for path, mutants in found.items():
+        if path.parent.name == "venues":
+            importlib.import_module("crossmargin")  # from now on no child need import what lies below
+        gc.freeze()
+        run(path, sorted(files[path], key=seconds.__getitem__), mutants[:: options.sample], tally)
+    reasons = runpy.run_path(str(ROOT / "tests" / "survivors.py"))["SURVIVORS"]
+    return report(tally, reasons, {path.stem for path in paths})
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        sys.exit(bool(main(Path(temporary))))
