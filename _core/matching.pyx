@@ -8,11 +8,15 @@ Strategies (Reg T, Cboe margin manual): the requirement is the least sum over ad
 contracts try every partition, by subsets: 3^n. Beyond, pairs are the optimum of a transport problem
 (successive best paths, types cubed a path), whole sets of one expiry are tried beside it and pairs that may
 stand together are merged; a lower bound comes from the same pairs priced at one settlement price, where
-a set's cost separates into its legs.
+a set's cost separates into its legs. A book that is several equal ones costs at most as many times one of them.
 """
 
 from libc.math cimport ceil, fabs, floor, trunc
 from libc.string cimport memset
+from crossmargin._core.contracts cimport (
+    Contracts, EXPIRY, FEATURES, KIND, MAX_TYPES, MAX_UNITS, STRIKE, UNITS, alone, covered, is_option, on_the_left, payoff,
+    saved, set_cost,
+)
 from crossmargin._core.status cimport Status
 
 # ---- spreads -------------------------------------------------------------------------------
@@ -99,15 +103,6 @@ cdef Status spreads_kernel(const double* code, double* delta, double* out) noexc
 
 # ---- strategies ----------------------------------------------------------------------------
 
-# The contracts of one underlying: types with counts, by sign; capacity MAX_TYPES.
-cdef struct Contracts:
-    Py_ssize_t n
-    const double* feature[MAX_TYPES]
-    double side[MAX_TYPES]       # +1 long, -1 short
-    double count[MAX_TYPES]      # whole units
-    bint straddles               # whether a short call and a short put may stand together
-    double price                 # settlement price of the lower bound; < 0: the requirement itself
-
 # A transport problem over the types: pairs of a left and a right one, and what each pair saves.
 cdef struct Transport:
     double saving[MAX_TYPES][MAX_TYPES]
@@ -115,122 +110,6 @@ cdef struct Transport:
     double free[MAX_TYPES]
     double gain[MAX_TYPES]
     Py_ssize_t before[MAX_TYPES]
-
-
-cdef inline bint is_option(const double* f) noexcept nogil:
-    return f[KIND] < 2.0
-
-
-cdef inline double payoff(const double* f, double price) noexcept nogil:
-    """Of one long unit of an option at settlement."""
-    cdef double value = price - f[STRIKE] if f[KIND] == 0.0 else f[STRIKE] - price
-    return f[SIZE] * value if value > 0.0 else 0.0
-
-
-cdef double set_cost(const Contracts* c, const double* k) noexcept nogil:
-    """Greatest loss over the strikes and 0, plus the net price paid, of k[i] units of each type."""
-    cdef Py_ssize_t i, j
-    cdef double cost = 0.0, least = 0.0, value, price
-    for i in range(c.n):
-        cost += k[i] * c.side[i] * c.feature[i][PREMIUM]
-    for j in range(-1, c.n):
-        if j >= 0 and k[j] == 0.0:
-            continue
-        price = 0.0 if j < 0 else c.feature[j][STRIKE]
-        value = 0.0
-        for i in range(c.n):
-            if k[i] != 0.0:
-                value += k[i] * c.side[i] * payoff(c.feature[i], price)
-        least = value if value < least else least
-    return cost - least
-
-
-cdef bint covered(const Contracts* c, const double* k) noexcept nogil:
-    """Whether k units may stand as one set: options, longs that outlive the shorts and are as many on each side."""
-    cdef Py_ssize_t i
-    cdef double calls = 0.0, puts = 0.0, first_long = 1e300, last_short = -1e300, expiry
-    for i in range(c.n):
-        if k[i] == 0.0:
-            continue
-        if not is_option(c.feature[i]):
-            return False
-        expiry = c.feature[i][EXPIRY]
-        if c.side[i] > 0.0:
-            first_long = expiry if expiry < first_long else first_long
-        else:
-            last_short = expiry if expiry > last_short else last_short
-        if c.feature[i][KIND] == 0.0:
-            calls += k[i] * c.side[i]
-        else:
-            puts += k[i] * c.side[i]
-    return calls >= 0.0 and puts >= 0.0 and last_short > -1e300 and first_long >= last_short
-
-
-cdef double alone(const Contracts* c, Py_ssize_t i) noexcept nogil:
-    """Requirement of one unit by itself; at a settlement price no more than its share of any set."""
-    cdef const double* f = c.feature[i]
-    cdef double owned = f[OWNED], share
-    if c.side[i] < 0.0:
-        return f[NAKED]
-    if c.price >= 0.0 and is_option(f):
-        share = f[PREMIUM] - payoff(f, c.price)
-        owned = share if share < owned else owned
-    return owned
-
-
-cdef double straddle(const Contracts* c, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
-    """Short call and short put: the greater requirement and the other's price; of equal ones the dearer."""
-    cdef const double* f = c.feature[i]
-    cdef const double* g = c.feature[j]
-    if f[NAKED] == g[NAKED]:
-        return f[NAKED] + max(f[PREMIUM], g[PREMIUM])
-    return f[NAKED] + g[PREMIUM] if f[NAKED] > g[NAKED] else g[NAKED] + f[PREMIUM]
-
-
-cdef double spread_pair(const Contracts* c, Py_ssize_t short, Py_ssize_t long) noexcept nogil:
-    """A short and the long that covers it, at the worst strike or at the one settlement price."""
-    cdef const double* s = c.feature[short]
-    cdef const double* l = c.feature[long]
-    cdef double cost = l[PREMIUM] - s[PREMIUM], worst = 0.0, value
-    cdef double at[3]
-    cdef Py_ssize_t i
-    if c.price >= 0.0:
-        return cost - payoff(l, c.price) + payoff(s, c.price)
-    at[0], at[1], at[2] = 0.0, s[STRIKE], l[STRIKE]
-    for i in range(3):
-        value = payoff(l, at[i]) - payoff(s, at[i])
-        worst = value if value < worst else worst
-    return cost - worst
-
-
-cdef bint on_the_left(const Contracts* c, Py_ssize_t i) noexcept nogil:
-    """Short calls, long puts and short stock pair with short puts, long calls and long stock."""
-    cdef double kind = c.feature[i][KIND]
-    return c.side[i] < 0.0 if kind != 1.0 else c.side[i] > 0.0
-
-
-cdef double saved(const Contracts* c, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
-    """What pairing a left type with a right one saves a unit; 0 or less where they may not pair."""
-    cdef const double* f = c.feature[i]
-    cdef const double* g = c.feature[j]
-    cdef double together
-    if f[KIND] == 0.0 and g[KIND] == 0.0:  # short call, long call
-        if g[EXPIRY] < f[EXPIRY]:
-            return 0.0
-        together = spread_pair(c, i, j)
-    elif f[KIND] == 1.0 and g[KIND] == 1.0:  # long put, short put
-        if f[EXPIRY] < g[EXPIRY]:
-            return 0.0
-        together = spread_pair(c, j, i)
-    elif f[KIND] == 0.0 and g[KIND] == 1.0:
-        if not c.straddles:
-            return 0.0
-        together = straddle(c, i, j)
-    elif (f[KIND] == 0.0 and g[KIND] == 2.0) or (f[KIND] == 2.0 and g[KIND] == 1.0):
-        together = f[NAKED] if f[KIND] == 2.0 else g[OWNED]  # stock's own
-    else:
-        return 0.0
-    return alone(c, i) + alone(c, j) - together
 
 
 cdef double best_path(const Contracts* c, Transport* t, Py_ssize_t* last) noexcept nogil:
@@ -473,8 +352,52 @@ cdef double gather(Contracts* c, const double* lots, const double** feature, Py_
         c.feature[c.n], c.side[c.n] = feature[i], (1.0 if lots[i] > 0.0 else -1.0)
         c.count[c.n] = floor(units + 1e-9)
         rest += max(units - c.count[c.n], 0.0) * alone(c, c.n) if units - c.count[c.n] > 1e-9 else 0.0
-        c.n += 1 if c.count[c.n] > 0.0 else 0
+        if c.count[c.n] > 0.0:
+            settle(c)
+            c.n += 1
     return rest
+
+
+cdef void settle(Contracts* c) noexcept nogil:
+    """Move the newest type to its place by side and features, so that the order of the book does not matter."""
+    cdef Py_ssize_t i = c.n
+    while i > 0 and before(c, i, i - 1):
+        c.feature[i], c.feature[i - 1] = c.feature[i - 1], c.feature[i]
+        c.side[i], c.side[i - 1] = c.side[i - 1], c.side[i]
+        c.count[i], c.count[i - 1] = c.count[i - 1], c.count[i]
+        i -= 1
+
+
+cdef bint before(const Contracts* c, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    cdef Py_ssize_t f
+    if c.side[i] != c.side[j]:
+        return c.side[i] < c.side[j]
+    for f in range(FEATURES):
+        if c.feature[i][f] != c.feature[j][f]:
+            return c.feature[i][f] < c.feature[j][f]
+    return False
+
+
+cdef double common_divisor(const Contracts* c) noexcept nogil:
+    """Greatest number of equal books that these counts are."""
+    cdef double g = 0.0, a, b
+    cdef Py_ssize_t i
+    for i in range(c.n):
+        a, b = g, c.count[i]
+        while b > 0.0:
+            a, b = b, a - b * floor(a / b)
+        g = a
+    return g if g > 0.0 else 1.0
+
+
+cdef double times(Contracts* c, double factor) noexcept nogil:
+    """Multiply the counts; returns the units there are then."""
+    cdef double units = 0.0
+    cdef Py_ssize_t i
+    for i in range(c.n):
+        c.count[i] = floor(c.count[i] * factor + 0.5)
+        units += c.count[i]
+    return units
 
 
 cdef Status group_kernel(
@@ -486,19 +409,21 @@ cdef Status group_kernel(
     """
     cdef Contracts c
     cdef Transport t
-    cdef double rest, units = 0.0
-    cdef Py_ssize_t i
+    cdef double rest, units, equal, found
     if n > MAX_TYPES:
         return Status.CAPACITY
     c.straddles, c.price = rule[0] != 0.0, -1.0
     rest = gather(&c, lots, feature, n)
-    for i in range(c.n):
-        units += c.count[i]
-    if units <= rule[1] and units <= MAX_UNITS:
-        out[0] = every_partition(&c)
-        out[1] = out[0]
+    equal = common_divisor(&c)
+    units = times(&c, 1.0 / equal)
+    found = equal * every_partition(&c) if units <= rule[1] and units <= MAX_UNITS else 1e300
+    times(&c, equal)
+    if equal == 1.0 and found < 1e300:
+        out[0] = found
+        out[1] = found
     else:
         out[0] = in_sets(&c, &t)
+        out[0] = found if found < out[0] else out[0]
         out[1] = lower_bound(&c, &t)
         out[1] = out[1] if out[1] < out[0] else out[0]
     out[0] += rest

@@ -14,6 +14,7 @@ from crossmargin.scenario.revalue import Options, lot_values
 from crossmargin.venues import deribit, okx
 
 INDEX = 60_000.0
+POSITIONS = 64
 FAR = desk.AS_OF + 180 * desk.DAY  # the dated future stands alone
 
 
@@ -51,11 +52,11 @@ def market(table: Instruments, quote: str, **prices: float) -> Market:
     return Market.of(seen, as_of=desk.AS_OF, quote=quote)
 
 
-def book(table: Instruments, view: Market, currency: str, accounts: int, most: int, positions: int = 64) -> Book:
-    """Accounts with random positions of at most ``most`` lots, opened near the mark, and a balance of every asset."""
+def book(table: Instruments, view: Market, currency: str, accounts: int, most: int) -> Book:
+    """Random positions of at most ``most`` lots, opened near the mark, and a balance of every asset."""
     rng = np.random.default_rng(0)
-    owner = np.repeat(np.arange(accounts), positions)
-    item = np.argsort(rng.random((accounts, len(table))), axis=1)[:, :positions].ravel()
+    owner = np.repeat(np.arange(accounts), POSITIONS)
+    item = np.argsort(rng.random((accounts, len(table))), axis=1)[:, :POSITIONS].ravel()
     lots = rng.integers(-most, most + 1, owner.size)
     value = lot_values(table, view.column("mark", [row.id for row in table]))
     cost = lots * (value / table.atom[table.settlement])[item] * rng.uniform(0.9, 1.1, owner.size)
@@ -80,7 +81,10 @@ def derive_desk() -> Desk:
     """The desk of ``desk``, with forwards in doubt so that every charge is reached."""
     table = desk.instruments()
     sure = desk.market(table)
-    doubted = {key: replace(o, confidence=0.5) if o.field == "forward" else o for key, o in sure.seen.items()}
+    doubted = dict(sure.seen)
+    for key, seen in sure.seen.items():
+        if seen.field == "forward":
+            doubted[key] = replace(seen, confidence=0.5)
     view = Market(sure.as_of, sure.quote, doubted)
     return desk.method().prepare(table, view), lambda accounts: desk.book(table, accounts)
 
@@ -99,7 +103,8 @@ def okx_desk() -> Desk:
     assets = [Asset(id="BTC", decimals=8, underlying="BTC"), Asset(id="USDT", decimals=6)]
     table = Instruments.of(contracts("USDT", Payoff.LINEAR, lot=Fraction(1, 100)), assets)
     view = market(table, "USD", BTC=INDEX, USDT=0.9995)
-    return okx.portfolio_margin().prepare(table, view), lambda accounts: book(table, view, "USDT", accounts, most=50)
+    method = okx.portfolio_margin()
+    return method.prepare(table, view), lambda accounts: book(table, view, "USDT", accounts, most=50)
 
 
 DESKS = {"Derive v2": derive_desk, "Deribit": deribit_desk, "OKX": okx_desk}

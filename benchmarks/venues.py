@@ -1,8 +1,8 @@
 """Requirements of whole books at three venues beside a NumPy peer of the same rules: 64 positions an account.
 
-What is asked: what does an account cost, in one call and in a batch, beside vectorised NumPy; and does a batch
-cost more an account as it grows? Peers prepare outside the clock and take their fastest form (sparse, dense or
-reduceat sums, blocks of accounts that stay in cache); results are compared first. One thread for either.
+What is asked: what does an account cost, in one call and in a batch, beside vectorised NumPy; and does it
+grow with the number of accounts? Peers prepare outside the clock and take their fastest form (sparse, dense
+or reduceat sums, blocks of accounts that stay in cache); results are compared first. One thread for either.
 
     python benchmarks/venues.py [rounds] [accounts] [accounts of the largest batch]
 """
@@ -25,13 +25,15 @@ from crossmargin import Book
 from crossmargin.margin.prepared import Prepared
 from peers import deribit, derive, okx  # beside this file
 from peers.sums import FORMS, Rows
-from venue_desks import DESKS
+from venue_desks import DESKS, POSITIONS
 
 PEERS = {"Derive v2": derive.Peer, "Deribit": deribit.Peer, "OKX": okx.Peer}
-POSITIONS, CALLS, TRIALS = 64, 20, 3
+CALLS, TRIALS = 20, 3
 BLOCKS = (64, 256, 1024)
 OUTPUTS = ("equity", "requirement")
 COLUMNS = ("initial", "maintenance", "equity_initial", "equity_maintenance")
+RATIOS = (("one call", "ours, one call", "peer, one call"), ("batch", "ours, batch", "peer, batch"),
+          ("call / evaluation", "ours, evaluation", "peer, one call"))  # fmt: skip
 Call = Callable[[], object]
 
 
@@ -65,7 +67,7 @@ def figures(prepared: Prepared, book: Book) -> np.ndarray:
 
 
 def fastest(peer, book: Book, expected: np.ndarray) -> tuple[str, int, str]:
-    """The peer's best form and block on this machine, every one compared with ours first; and what each form costs."""
+    """The peer's best form and block on this machine, each compared with ours first; what each form costs."""
     taken = {}
     for form in FORMS:
         for block in BLOCKS:
@@ -108,7 +110,8 @@ def processor() -> str:
     """Model name as the system gives it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def instruction_set() -> str:
@@ -124,24 +127,35 @@ def print_table(title: str, rows: list[tuple[str, ...]]) -> None:
         print(f"  {first:<22}", *(f"{text:>16}" for text in rest))
 
 
+def columns(found: dict[str, dict[str, float]], labels: list[str]) -> list[tuple[str, ...]]:
+    """A row a method."""
+    rows = [(name, *(f"{costs[label]:.2f}" for label in labels)) for name, costs in found.items()]
+    return [("method", *labels), *rows]
+
+
+def ratios(found: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    """How many times ours the peer takes."""
+    rows = [(name, *(f"{costs[theirs] / costs[ours]:.2f}" for _, ours, theirs in RATIOS))
+            for name, costs in found.items()]  # fmt: skip
+    return [("method", *(title for title, *_ in RATIOS)), *rows]
+
+
 def main(rounds: int = 11, accounts: int = 1_000, largest: int = 10_000) -> dict[str, dict[str, float]]:
     measured = {name: measure(name, rounds, accounts, largest) for name in DESKS}
     found = {name: costs for name, (costs, _) in measured.items()}
-    print(f"{processor()}; instruction set: {instruction_set()}; NumPy {np.__version__}; {rounds} rounds, the least of each")
-    labels = [label for label in next(iter(found.values())) if "," in label and not label.endswith("accounts")]
-    rows = [("method", "positions", *labels)]
-    rows += [(name, str(POSITIONS), *(f"{costs[label]:.2f}" for label in labels)) for name, costs in found.items()]
-    print_table("Microseconds an account", rows)
-    pairs = (("one call", "ours, one call", "peer, one call"), ("batch", "ours, batch", "peer, batch"),
-             ("call / evaluation", "ours, evaluation", "peer, one call"))  # fmt: skip
-    rows = [("method", *(title for title, *_ in pairs))]
-    rows += [(name, *(f"{costs[theirs] / costs[ours]:.2f}" for _, ours, theirs in pairs)) for name, costs in found.items()]
-    print_table("Peer over ours (last: the peer's call over our evaluation in a batch)", rows)
     sizes = [label for label in next(iter(found.values())) if label.endswith("accounts")]
-    rows = [("method", *sizes)] + [(name, *(f"{costs[size]:.2f}" for size in sizes)) for name, costs in found.items()]
-    print_table("Ours by size of the batch, microseconds an account", rows)
-    print_table(f"The peer's form in a batch of {accounts:,}, microseconds an account",
-                [(name, form) for name, (_, form) in measured.items()])
+    print(f"{processor()}; instruction set: {instruction_set()}")
+    print(f"NumPy {np.__version__}; least of {rounds} rounds, interleaved; one thread")
+    print_table(
+        f"Microseconds an account of {POSITIONS} positions, batches of {accounts:,}",
+        columns(found, [label for label in next(iter(found.values())) if label not in sizes]),
+    )
+    print_table("Peer over ours (last: the peer's call over our evaluation in a batch)", ratios(found))
+    print_table("Ours by size of the batch, microseconds an account", columns(found, sizes))
+    print_table(
+        f"The peer's form in a batch of {accounts:,}, microseconds an account",
+        [(name, form) for name, (_, form) in measured.items()],
+    )
     return found
 
 

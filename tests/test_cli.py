@@ -436,3 +436,30 @@ def test_names_survive_a_terminal_that_knows_ascii_alone(tmp_path):
     found = script("margin", tmp_path / "a.json", env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"})
     assert (found.returncode, found.stderr) == (0, "")
     assert "sk, USD" in found.stdout
+
+
+# ---------------------------------------------------------------- compare
+def test_compare_prints_a_line_a_venue_and_who_cannot(run):
+    code, out, err = run("compare", SEEDS / "eth-options.json")
+    assert (code, err) == (0, "")
+    assert "Margin of options, USDC" in out
+    lines = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ") and "." in line]
+    assert lines == [
+        "Derive portfolio v2", "Derive standard", "Deribit portfolio", "OKX portfolio", "Bybit portfolio",
+        "Paradex portfolio", "Paradex cross", "Aevo portfolio", "isolated", "portfolio",
+    ]  # fmt: skip
+    assert "left out: OKX options: position must be one that the method can hold, was 'ETH-USDC-PERPETUAL'" in out
+
+
+def test_compare_as_data(run):
+    data = data_of(run("compare", SEEDS / "crypto.json", "--json"))
+    assert data["methods"]["Bybit portfolio"]["initial"] > data["methods"]["Bybit portfolio"]["maintenance"] > 0
+    assert data["methods"]["OKX portfolio"]["components"].keys() >= {"mr1", "mr4", "mr7", "mr8", "mr9"}
+    assert "BTC-28JUN24" in data["left_out"]["Paradex cross"]
+
+
+def test_the_readme_shows_what_compare_prints(run):
+    readme = (SEEDS.parent / "README.md").read_text()
+    block = readme.partition("$ crossmargin compare seeds/eth-options.json\n")[2].partition("```")[0]
+    _, out, _ = run("compare", "seeds/eth-options.json")
+    assert [line.rstrip() for line in out.splitlines()] == [line.rstrip() for line in block.splitlines()]

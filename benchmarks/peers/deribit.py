@@ -1,4 +1,4 @@
-"""Deribit portfolio margin of one bucket in NumPy, of the tables of a prepared method; in the account's coin."""
+"""Deribit portfolio margin of one bucket in NumPy, from the tables of a prepared method; in coin."""
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class Peer:
         item, lots = book.positions["instrument"], book.positions["lots"].astype(np.float64)
         v = lots @ self.wide[item]
         delta = lots * self.option_delta[item]
-        held = np.array([delta[lots > 0].sum(), delta[lots < 0].sum(), book.positions["open_cost"] @ self.cost[item]])
+        paid = book.positions["open_cost"] @ self.cost[item]
+        held = np.array([delta[lots > 0].sum(), delta[lots < 0].sum(), paid])
         roll = float(np.abs(v[self.n_rows : -2]) @ self.roll)
         atoms = float(book.balances["atoms"].sum())
         figures = [float(self.worst(v)), roll, *held.tolist(), *v[-2:].tolist(), atoms]
@@ -54,7 +55,8 @@ class Peer:
     def requirement(self, o: Operators, t, least, roll, long, short, paid, future, value, atoms) -> list:
         """Charges at both levels and equity."""
         rate, price, unit = t["to_group"][0], t["group_price"][0], t["rounding_unit"][0]
-        worst, roll, shock = -o.least(least * rate, 0.0), roll * rate, self.delta_shock(o, t, long, future + short) * rate
+        worst, roll = -o.least(least * rate, 0.0), roll * rate
+        shock = self.delta_shock(o, t, long, future + short) * rate
         of_worst = o.nearest(worst / unit) * unit - worst
         matrix = worst + of_worst + roll + shock
         of_matrix = o.nearest(matrix / unit) * unit - matrix

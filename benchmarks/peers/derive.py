@@ -1,4 +1,4 @@
-"""Derive portfolio margin v2 in NumPy, of the tables of a prepared method; equity and requirement at two levels."""
+"""Derive portfolio margin v2 in NumPy, from the tables of a prepared method."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from peers.sums import ARRAYS, NUMBERS, Operators, Rows, by_key
 
 
 class Peer:
-    """Prepares once what tables decide: one wide table of all columns, factors spread over expiries and rows."""
+    """Prepares once one wide table of all columns, and factors spread over expiries and rows."""
 
     def __init__(self, prepared) -> None:
         bound, t = prepared.bound, prepared.bound.tables
@@ -32,7 +32,8 @@ class Peer:
 
     def over_items(self, values: np.ndarray, other: float) -> np.ndarray:
         """A figure of every option, and ``other`` for the perpetual, by instrument."""
-        return np.where(self.option >= 0, np.append(values, other)[self.option], other).astype(np.asarray(values).dtype)
+        found = np.where(self.option >= 0, np.append(values, other)[self.option], other)
+        return found.astype(np.asarray(values).dtype)
 
     def prepare_rows(self, t) -> None:
         """Sides of the static discount: 1 where none applies; the lesser product is the right side."""
@@ -96,16 +97,17 @@ class Peer:
         paid = rows.total(rows.cost * self.cost[rows.item])
         owned = np.abs(atoms * self.atom["value"][:, 0]) @ self.atom["doubt_of_collateral"][:, 0]
         scan, mark = self.scan(v, linear), v[..., -1].sum(axis=1)
-        return np.array(self.requirement(ARRAYS, self.plain, scan, mark, perp, naked, doubts, paid, owned, figures))
+        found = (scan, mark, perp, naked, doubts, paid, owned, figures)
+        return np.array(self.requirement(ARRAYS, self.plain, *found))
 
-    def requirement(self, o: Operators, t, scan, mark, perp, naked, doubts, paid, owned, figures) -> list:
+    def requirement(self, o: Operators, t, scan, mark, perp, naked, doubts, paid, owned, figures):
         """Charges at both levels and equity."""
         perps = abs(perp * t["perp_size"][0])
         without, with_perp = doubts
         doubt = perps * t["doubt_of_perp"][0] + o.by_sign(perp, with_perp, without, with_perp) + owned
         charges = [
-            -scan * t["scan_factor"][level] + perps * t["perp_charge"][level] + naked * t["naked_charge"][level]
-            + figures["haircut"][level] + doubt * t["initial_only"][level]
+            -scan * t["scan_factor"][level] + perps * t["perp_charge"][level]
+            + naked * t["naked_charge"][level] + figures["haircut"][level] + doubt * t["initial_only"][level]
             for level in range(2)
         ]  # fmt: skip
         equity = mark + perp * t["perp_value"][0] - paid + figures["value"][0] + figures["cash_atom"][0]

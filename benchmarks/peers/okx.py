@@ -1,4 +1,4 @@
-"""OKX portfolio margin of one unit in NumPy, of the tables of a prepared method; in the account's currency."""
+"""OKX portfolio margin of one unit in NumPy, from the tables of a prepared method; in the currency."""
 
 import numpy as np
 
@@ -9,13 +9,14 @@ BY_EXPIRY = ("cash_delta", "vega", "rho")
 
 
 class Peer:
-    """Prepares once one wide table: scenarios, three sums by expiry, deltas and the value in the settlement asset."""
+    """Prepares once one wide table: scenarios, three sums by expiry, deltas and the value."""
 
     def __init__(self, prepared) -> None:
         bound, t = prepared.bound, prepared.bound.tables
         assert (np.asarray(bound.items["position"]) == np.arange(bound.size("instrument"))).all()
         self.unit = bound.labels["unit"].index(prepared.instruments.rows[0].underlying)
-        self.n_mr1, self.n_rows = t["mr1_profit"].shape[1], t["mr1_profit"].shape[1] + t["mr6_profit"].shape[1]
+        self.n_mr1 = t["mr1_profit"].shape[1]
+        self.n_rows = self.n_mr1 + t["mr6_profit"].shape[1]
         self.n_expiries = bound.size("expiry")
         one_hot = np.eye(self.n_expiries)[np.asarray(bound.maps["instrument", "expiry"])]
         by_expiry = [one_hot * t[name] for name in BY_EXPIRY]
@@ -29,8 +30,8 @@ class Peer:
         self.n_assets, self.size, self.coin = bound.size("asset"), t["unit_size"][:, 0], t["coin"][:, 0]
         self.price = t["asset_price"][:, 0]
         self.plain = {name: table.ravel().tolist() for name, table in t.items() if table.size <= 4}
-        self.tiers = {name: marginal(t[f"{name}_edges"], t[rates]) for name, rates in
-                      (("close", "close_multipliers"), ("depeg", "depeg_rates"), ("discount", "discount_rates"))}
+        kinds = (("close", "multipliers"), ("depeg", "rates"), ("discount", "rates"))
+        self.tiers = {name: marginal(t[f"{name}_edges"], t[f"{name}_{rates}"]) for name, rates in kinds}
 
     def one(self, book) -> list[float]:
         """Initial and maintenance of the only account, then its equity at both."""
@@ -65,11 +66,13 @@ class Peer:
         mr4 = mr4 + abs(spot) * t["spot_basis"][u]
         mr9 = self.tier("depeg", self.hedged(o, usdt, usdc, usd + spot))
         stress = o.most(o.most(mr1, o.most(-day, 0.0)), mr6 * t["extreme_share"][0])
-        before = stress + mr3 * t["vega_rate"][0] + mr4 + mr5 * t["rate_move"][0] + mr9 * t["depeg_within"][0]
+        before = stress + mr3 * t["vega_rate"][0] + mr4 + mr5 * t["rate_move"][0]
+        before = before + mr9 * t["depeg_within"][0]
         unit = o.most(before, self.tier("close", close)) + mr9 * t["depeg_beside"][0]
         owed = np.maximum(-owned, 0.0) @ self.price
         edges, rates = self.tiers["discount"]
-        counted = (np.maximum(np.maximum(owned, 0.0)[..., None] - edges, 0.0) * rates).sum(axis=-1) @ self.price
+        beyond = np.maximum(np.maximum(owned, 0.0)[..., None] - edges, 0.0)
+        counted = (beyond * rates).sum(axis=-1) @ self.price
         required = [unit * t["unit_factor"][level] + owed * t["borrow_rate"][level] for level in range(2)]
         equity, price = counted - owed, self.price[self.settled]
         return [figure / price for figure in (*required, equity, equity)]
@@ -89,7 +92,8 @@ class Peer:
         """Gross over expiries: cash delta at its rate, vega, rho."""
         size = np.abs(v[..., self.n_rows : self.n_rows + 3 * self.n_expiries])
         n = self.n_expiries
-        return [size[..., :n] @ self.basis, size[..., n : 2 * n].sum(axis=-1), size[..., 2 * n :].sum(axis=-1)]
+        sums = (size[..., k * n : (k + 1) * n].sum(axis=-1) for k in (1, 2))
+        return [size[..., :n] @ self.basis, *sums]
 
     def tier(self, name: str, x):
         """Marginal tiers of a size."""
@@ -101,7 +105,8 @@ class Peer:
         left, size = {"usdt": usdt, "usdc": usdc, "usd": usd}, 0.0
         for one, other in (("usdt", "usd"), ("usdt", "usdc"), ("usdc", "usd")):
             x, y = left[one], left[other]
-            down, up = o.least(o.most(x, 0.0), o.most(-y, 0.0)), o.least(o.most(-x, 0.0), o.most(y, 0.0))
+            down = o.least(o.most(x, 0.0), o.most(-y, 0.0))
+            up = o.least(o.most(-x, 0.0), o.most(y, 0.0))
             left[one], left[other], size = x - down + up, y + down - up, size + down + up
         return size
 

@@ -1,4 +1,4 @@
-"""Sums over the positions of many accounts in NumPy and SciPy: three forms, of which a benchmark takes the fastest.
+"""Sums over the positions of many accounts in NumPy and SciPy, in three forms; a benchmark takes the fastest.
 
 The columns are those of a book: ``start`` cuts rows by account, rows of one account ascend by instrument.
 """
@@ -30,9 +30,11 @@ class Rows:
         held = slice(position.start[first], position.start[last])
         owned = slice(balance.start[first], balance.start[last])
         return cls(
-            position.start[first : last + 1] - position.start[first], position["instrument"][held],
-            position["lots"][held].astype(np.float64), position["open_cost"][held],
-            balance.start[first : last + 1] - balance.start[first], balance["asset"][owned], balance["atoms"][owned],
+            position.start[first : last + 1] - position.start[first],
+            position["instrument"][held], position["lots"][held].astype(np.float64),
+            position["open_cost"][held],
+            balance.start[first : last + 1] - balance.start[first],
+            balance["asset"][owned], balance["atoms"][owned],
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -62,7 +64,7 @@ def by_account(form: str, rows: Rows, table: np.ndarray) -> np.ndarray:
 
 
 def by_key(form: str, rows: Rows, table: np.ndarray, key: np.ndarray, n_keys: int) -> np.ndarray:
-    """The same by account and key of the instrument, shape (accounts, keys, columns); keys ascend by instrument."""
+    """The same by account and key, shape (accounts, keys, columns); keys ascend by instrument."""
     if form == "dense":
         return dense_by_key(rows, table, key, n_keys)
     group = rows.owner * n_keys + key[rows.item]
@@ -107,5 +109,9 @@ def pick(x: float, negative: float, zero: float, positive: float) -> float:
     return negative if x < 0 else (positive if x > 0 else zero)
 
 
-ARRAYS = Operators(np.minimum, np.maximum, np.rint, lambda x, n, z, p: np.where(x < 0, n, np.where(x > 0, p, z)))
+def picks(x: np.ndarray, negative: object, zero: object, positive: object) -> np.ndarray:
+    return np.where(x < 0, negative, np.where(x > 0, positive, zero))
+
+
+ARRAYS = Operators(np.minimum, np.maximum, np.rint, picks)
 NUMBERS = Operators(min, max, round, pick)

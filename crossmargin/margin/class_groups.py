@@ -100,11 +100,12 @@ class TenPointMargin(Method, frozen=True, kw_only=True, tag="ten_point"):
         """Gains at the ten points, offsets, minimums, values."""
         labels = self.axes(instruments)["labels"]
         option = np.array([row.kind is Kind.OPTION for row in instruments])
+        settled = asset_prices(instruments, market)[instruments.settlement]
         return {
             "gain": self.gains(instruments, market),
             "class_offset": [offset_of(self.products, name) for name in labels["class"]],
             "product_offset": [offset_of(self.portfolios, name) for name in labels["product"]],
-            "minimum": instruments.multiplier * self.minimum * option,
+            "minimum": instruments.multiplier * self.minimum * option * settled,
             **value_tables(instruments, market),
         }
 

@@ -128,7 +128,7 @@ class ScenarioArrayMargin(Method, frozen=True, kw_only=True, tag="scenario_array
         shape = self.axes(instruments)
         return (
             tables.instrument_tables(self, instruments, market)
-            | tables.spread_tables(self, shape)
+            | tables.spread_tables(self, instruments, market, shape)
             | tables.commodity_tables(self, instruments, market, shape["labels"]["commodity"])
             | tables.value_tables(instruments, market)
             | {"level_factor": self.factor}

@@ -142,7 +142,16 @@ def legs_of(c: Commodity, spread: Spread, months: tuple[str, ...]) -> list[Leg]:
     return [Leg(SIDES[leg.side], leg.ratio, c.months(leg.period, months)) for leg in spread.legs]
 
 
-def spread_tables(method: "ScenarioArrayMargin", shape: dict[str, Any]) -> dict[str, Any]:
+def money_prices(instruments: Instruments, market: Market, names: Sequence[str]) -> Floats:
+    """Quote currency per unit of the asset that each commodity's money is in: that its contracts settle in."""
+    settled = asset_prices(instruments, market)[instruments.settlement]
+    own = dict(zip(instruments.column("underlying"), settled.tolist(), strict=True))
+    return np.array([own[name] for name in names], dtype=np.float64)
+
+
+def spread_tables(
+    method: "ScenarioArrayMargin", instruments: Instruments, market: Market, shape: dict[str, Any]
+) -> dict[str, Any]:
     """Codes, places and rates of spreads and credits."""
     labels, names = shape["labels"], shape["labels"]["commodity"]
     months = months_of(labels)
@@ -162,13 +171,14 @@ def spread_tables(method: "ScenarioArrayMargin", shape: dict[str, Any]) -> dict[
         for leg in credit.legs:
             if leg.commodity in names:
                 weight[names.index(leg.commodity), s] += leg.ratio * leg.credit
+    money = money_prices(instruments, market, names).reshape(-1, 1)
     places = [months[label.rpartition(":")[0]].index(label.rpartition(":")[2]) for label in labels["month"]]
     return {
         **made,
         "spread place": np.array(places, dtype=np.float64),
         "credit place": np.arange(len(names), dtype=np.float64),
-        "spread_rate": rates,
-        "delivery_rate": delivery,
+        "spread_rate": rates * money,
+        "delivery_rate": delivery * money,
         "credit_weight": weight,
         "spread match to total": np.zeros(n_rows),
         "credit match to total": np.zeros(weight.shape[1]),
@@ -180,9 +190,10 @@ def commodity_tables(
 ) -> dict[str, Any]:
     """Bounds of the weighted price risk, rates of the short option minimum."""
     rules = [method.commodities[name] for name in names]
-    spans = [scan_range(c, name, instruments, market) for c, name in zip(rules, names, strict=True)]
+    money = money_prices(instruments, market, names)
+    spans = money * [scan_range(c, name, instruments, market) for c, name in zip(rules, names, strict=True)]
     gross = [c.short_option_count == "gross" for c in rules]
-    minimum = np.array([c.short_option_minimum for c in rules])
+    minimum = money * np.array([c.short_option_minimum for c in rules])
     return {
         "price_risk_cap": [FAR if c.weighted_price_risk == 1 else span for c, span in zip(rules, spans, strict=True)],
         "price_risk_floor": [span if c.weighted_price_risk == 3 else 0.0 for c, span in zip(rules, spans, strict=True)],

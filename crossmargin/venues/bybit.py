@@ -109,8 +109,8 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="bybit_portfolio"):
             "value": lot_values(taken, mark) * settled,
             "cost_price": settled * taken.atom[taken.settlement],
             "unit_value": price * taken.atom,
-            "coin": [a if asset.underlying else 0.0 for asset, a in zip(taken.assets, taken.atom, strict=True)],
-            "spot_move": self.spot_moves(self.axes(instruments)["labels"]["unit"], taken, market, n_prices),
+            "coin": [self.coin_value(asset, market) * a for asset, a in zip(taken.assets, taken.atom, strict=True)],
+            "spot_move": self.spot_moves(self.axes(instruments)["labels"]["unit"], taken, n_prices),
             "unit": CENT_OF_CENT,
             "per_unit": round(1.0 / CENT_OF_CENT),
             **{
@@ -137,13 +137,17 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="bybit_portfolio"):
     def factors(self, underlying: str, years: float) -> tuple[float, float, float]:
         return volatility_factors(self.rules.units[underlying], years * 365.0)
 
-    def spot_moves(self, units: tuple[str, ...], taken: Instruments, market: Market, n_prices: int) -> Floats:
-        """What one coin gains at each price, 0 where spot does not hedge."""
+    def coin_value(self, asset: Asset, market: Market) -> float:
+        """Index of a coin; other assets hedge nothing."""
+        return 0.0 if self.unit_of(asset) == NO_UNIT else market.value("index", str(asset.underlying))
+
+    def spot_moves(self, units: tuple[str, ...], taken: Instruments, n_prices: int) -> Floats:
+        """Moves of the spot of each unit that has contracts, 0 where spot does not hedge."""
         held = {row.underlying for row in taken}
         out = np.zeros((len(units), n_prices))
         for row, name in enumerate(units):
             if self.rules.spot_hedge and name in held:
-                out[row] = market.value("index", name) * np.array(self.rules.units[name].moves)
+                out[row] = self.rules.units[name].moves
         return out
 
 

@@ -3,8 +3,8 @@
     initial = risk_matrix + open_orders_margin + mmp_margin + spot_margin;  maintenance = mm_factor * risk_matrix
     risk_matrix = worst_case + roll_shock + delta_shock
 
-A bucket is an underlying settled in one currency; its profits and losses stand in that currency, converted at the
-shocked price. What a bucket gains counts ``pnl_offset``, at most ``max_offsetable_pnl``. Source: the venue's pages and
+A bucket is an underlying settled in one currency; its profits and losses are those in that currency, at the shocked
+price, times the currency's price now, so that every sum is in the quote currency. What a bucket gains counts ``pnl_offset``, at most ``max_offsetable_pnl``. Source: the venue's pages and
 API, rules of ``deribit_tables``; what they leave open is a reading of ``deribit_parameters``. Correlation contingency
 and the rules of the reported amounts are not public.
 """
@@ -52,21 +52,19 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="deribit_portfolio"
         netted = m.concat("scenario", standard, dampened(extended, dampener))
         aggregated = offset(m, netted)
 
-        # Worst case, roll shock gross across expiries, delta shock; in the currency of each group of buckets.
-        rate = m.given("to_group", key="bucket")
-        worst = -m.min((aggregated * rate).total("group").worst(), 0)
+        # Worst case, roll shock gross across expiries, delta shock.
+        worst = -m.min(aggregated.total("group").worst(), 0)
         delta = positions.sum("delta", by="expiry")
-        roll = ((abs(delta) * m.given("roll_rate", key="expiry")).total("bucket") * rate).total("group")
-        shock = (delta_shock(m, positions) * rate).total("group")
+        roll = (abs(delta) * m.given("roll_rate", key="expiry")).total("group")
+        shock = delta_shock(m, positions).total("group")
 
         # The worst case is rounded before the sum, the initial margin after it, the maintenance margin not.
-        unit = m.given("rounding_unit")
+        unit, factor = m.given("rounding_unit", key="group"), m.given("matrix_factor", rows="level")
         matrix = worst + worst.residual(unit) + roll + shock
-        price, factor = m.given("group_price", key="group"), m.given("matrix_factor", rows="level")
-        m.charge("worst_case", (worst * price).total() * factor)
-        m.charge("roll_shock", (roll * price).total() * factor)
-        m.charge("delta_shock", (shock * price).total() * factor)
-        of_worst, of_sum = ((x.residual(unit) * price).total() for x in (worst, matrix))
+        m.charge("worst_case", worst.total() * factor)
+        m.charge("roll_shock", roll.total() * factor)
+        m.charge("delta_shock", shock.total() * factor)
+        of_worst, of_sum = (x.residual(unit).total() for x in (worst, matrix))
         m.charge("rounding", of_worst * factor + of_sum * m.given("at_initial", rows="level"))
         for name in Reported.__struct_fields__:
             m.charge(name, m.given(name, rows="level"))
@@ -75,9 +73,9 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="deribit_portfolio"
         owned = balances.sum("unit_value", by="each")
         m.equity("balances", (owned - owned.positive() * m.given("haircut", key="asset", rows="level")).total())
         for name, vectors in (("pre_aggregated", m.concat("vector", standard, extended)), ("aggregated", aggregated)):
-            m.output(f"{name}_risk_vectors", ((vectors * rate).total("group") * price).total())
-        m.output("worst_case", ((worst + worst.residual(unit)) * price).total())
-        m.output("risk_matrix", (matrix * price).total())
+            m.output(f"{name}_risk_vectors", vectors.total())
+        m.output("worst_case", (worst + worst.residual(unit)).total())
+        m.output("risk_matrix", matrix.total())
         return m.build()
 
     def axes(self, instruments: Instruments) -> dict[str, Any]:
@@ -119,7 +117,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="deribit_portfolio"
             | tables.bucket_tables(feed, shape)
             | tables.balance_tables(feed)
             | level_tables()
-            | {"matrix_factor": [1.0, self.engine.general.mm_factor], "rounding_unit": tables.UNIT}
+            | {"matrix_factor": [1.0, self.engine.general.mm_factor]}
             | self.reported_tables(market, instruments)
         )
 
@@ -144,7 +142,7 @@ def offset(m: Builder, netted: Expression) -> Expression:
 
 
 def delta_shock(m: Builder, positions: Held) -> Expression:
-    """``|D| min(m_inc max(|D| - threshold, 0), max_delta_shock)`` of each bucket, in its currency.
+    """``|D| min(m_inc max(|D| - threshold, 0), max_delta_shock)`` of each bucket.
 
     D1 sums long options, D2 futures and short options; long options may reduce D2, never turn it.
     """
@@ -156,7 +154,7 @@ def delta_shock(m: Builder, positions: Held) -> Expression:
     size = abs(d2.pick(neg=falling, zero=rising, pos=rising))
     beyond = (size - m.given("delta_threshold", key="bucket")).positive()
     rate = m.min(beyond * m.given("m_inc", key="bucket"), m.given("max_delta_shock", key="bucket"))
-    return size * m.given("delta_price", key="bucket") * rate
+    return size * rate
 
 
 def portfolio_margin(

@@ -146,11 +146,12 @@ def instrument_tables(feed: Feed) -> dict[str, Any]:
         extended[row] = linear_profit(feed, row, np.array(EXTENDED)) * extended_scale(pair, coin=bool(feed.coin[row]))
     fill_options(feed, standard, extended)
     settled = asset_prices(feed.instruments, feed.market)[feed.instruments.settlement]
-    deltas = option_deltas(feed)
-    future = np.where(option_mask(feed), 0.0, feed.base * settlement_decay(feed.minutes_into))
+    per_coin = settled * np.where(feed.coin, 1.0, feed.index)
+    deltas = option_deltas(feed) * per_coin
+    future = np.where(option_mask(feed), 0.0, feed.base * settlement_decay(feed.minutes_into)) * per_coin
     return {
-        "standard": standard,
-        "extended": extended,
+        "standard": standard * settled[:, None],
+        "extended": extended * settled[:, None],
         "delta": future + deltas,
         "future_delta": future,
         "option_delta": deltas,
@@ -213,7 +214,7 @@ def option_deltas(feed: Feed) -> Floats:
 
 
 def bucket_tables(feed: Feed, shape: dict[str, Any]) -> dict[str, Any]:
-    """Offsets, dampeners, shocks and prices of every bucket; roll rates of every expiry; prices of the groups."""
+    """Offsets, dampeners and shocks of every bucket; roll rates of every expiry; units of rounding of the groups."""
     labels, maps = shape["labels"], shape["maps"]
     bucket_of = maps["expiry", "bucket"][maps["instrument", "expiry"]]
     first = [int(np.flatnonzero(bucket_of == b)[0]) for b in range(len(labels["bucket"]))]
@@ -221,27 +222,25 @@ def bucket_tables(feed: Feed, shape: dict[str, Any]) -> dict[str, Any]:
     pairs, index, coin = [feed.pair(row) for row in first], feed.index[first], feed.coin[first]
     price = asset_prices(feed.instruments, feed.market)[feed.instruments.settlement][first]
     joint = feed.readings.between_buckets == "joint"
-    in_group = np.ones(len(labels["group"]))
+    unit = np.full(len(labels["group"]), UNIT)
     if not joint:
-        in_group[maps["bucket", "group"]] = price
+        unit[maps["bucket", "group"]] *= price  # the venue rounds in the currency of the bucket
     bucket = maps["expiry", "bucket"]
     years = expiry_years(feed, maps["instrument", "expiry"], len(labels["expiry"]))
     rates = [roll_rate(rules[b], t, feed.readings.roll_growth) for b, t in zip(bucket.tolist(), years, strict=True)]
-    dollar_price = np.where(coin, 1.0, index)  # of a base coin, in the bucket's currency
+    per_coin = price * np.where(coin, 1.0, index)  # of a base coin
     return {
         "dampener": np.array([
-            extended_dampener(p, c.extended_dampener, i, coin=bool(own))
-            for p, c, i, own in zip(pairs, rules, index, coin, strict=True)
+            extended_dampener(p, c.extended_dampener, i, coin=bool(own)) * worth
+            for p, c, i, own, worth in zip(pairs, rules, index, coin, price, strict=True)
         ]).reshape(-1, len(EXTENDED)),
         "pnl_offset": [c.pnl_offset for c in rules],
-        "max_offsetable_pnl": np.array([c.max_offsetable_pnl for c in rules]) / price,
-        "m_inc": [p.m_inc for p in pairs],
+        "max_offsetable_pnl": [c.max_offsetable_pnl for c in rules],
+        "m_inc": np.array([p.m_inc for p in pairs]) / per_coin,
         "max_delta_shock": [p.max_delta_shock for p in pairs],
-        "delta_threshold": np.array([p.delta_total_liq_shock_threshold for p in pairs]) / index,
-        "delta_price": dollar_price,
-        "to_group": price if joint else np.ones(len(first)),
-        "group_price": in_group,
-        "roll_rate": np.array(rates, dtype=np.float64) * dollar_price[bucket],
+        "delta_threshold": np.array([p.delta_total_liq_shock_threshold for p in pairs]) / index * per_coin,
+        "rounding_unit": unit,
+        "roll_rate": np.array(rates, dtype=np.float64),
     }  # fmt: skip
 
 

@@ -81,13 +81,12 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="okx_portfolio"):
 
         # Equity of each currency, the value of its contracts included; what is negative is borrowed.
         equity = (
-            balances.sum("unit_size", by="each") + positions.sum("value", by="asset") - costs.sum("cost", by="asset")
+            balances.sum("unit_value", by="each") + positions.sum("value", by="asset") - costs.sum("cost", by="asset")
         )
-        price = m.given("asset_price", key="asset")
-        liability = (equity.short() * price).total()
+        liability = equity.short().total()
         borrowed = borrow_margin(liability, m.given("borrow_rate", rows="level"))
         m.charge("mr8", borrowed)
-        counted = equity.positive().tiers("discount_edges", "discount_rates", key="asset") * price
+        counted = equity.positive().tiers("discount_edges", "discount_rates", key="asset")
         adjusted = counted.total() - liability
         m.equity("adjusted equity", adjusted)
 
@@ -123,7 +122,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="okx_portfolio"):
         feed = tables.Feed.of(self.rules, self.listing(instruments).instruments, market)
         return (
             tables.instrument_tables(feed)
-            | tables.unit_tables(feed, shape["labels"]["unit"], NO_UNIT)
+            | tables.unit_tables(feed, shape["labels"]["unit"])
             | tables.expiry_tables(feed, shape)
             | tables.asset_tables(feed)
             | tables.account_tables(self.rules)
@@ -145,8 +144,8 @@ def liquidation_fee(liability: Figure, rate: Figure) -> Figure:
 
 
 def spot_in_use(m: Builder, positions: Held, balances: Held) -> Expression:
-    """Coins of a unit that offset the delta of its contracts: the smaller of both where they are opposite."""
-    coins, delta = balances.sum("coin", by="unit"), positions.sum("coin_delta", by="unit")
+    """Spot of a unit that offsets the delta of its contracts, at the index: the smaller of both where they are opposite."""
+    coins, delta = balances.sum("coin", by="unit"), positions.sum("index_delta", by="unit")
     long, short = m.min(coins.positive(), delta.short()), m.min(coins.short(), delta.positive())
     return (long - short) * m.given("spot_counts")
 
@@ -162,17 +161,16 @@ def unit_terms(m: Builder, positions: Held, used: Expression) -> dict[str, Expre
     close = lots.positive() * m.given("close_long", key="instrument") + lots.short() * m.given(
         "close_short", key="instrument"
     )
-    spot = used * m.given("index", key="unit")
     legs = (abs(positions.sum("cash_delta", by="expiry")) * m.given("basis_rate", key="expiry")).total("unit")
     return {
         "mr1": -m.min(profit(m, positions, used, "mr1").worst(), 0),
         "mr2": positions.sum("day_gain", by="unit").short(),
         "mr3": abs(positions.sum("vega", by="expiry")).total("unit") * m.given("vega_rate"),
-        "mr4": legs + abs(spot) * m.given("spot_basis", key="unit"),
+        "mr4": legs + abs(used) * m.given("spot_basis", key="unit"),
         "mr5": abs(positions.sum("rho", by="expiry")).total("unit") * m.given("rate_move"),
         "mr6": -m.min(profit(m, positions, used, "mr6").worst(), 0) * m.given("extreme_share"),
         "mr7": close.total("unit").tiers("close_edges", "close_multipliers"),
-        "mr9": hedged_across(m, positions, spot).tiers("depeg_edges", "depeg_rates"),
+        "mr9": hedged_across(m, positions, used).tiers("depeg_edges", "depeg_rates"),
     }
 
 

@@ -135,10 +135,10 @@ def instrument_tables(feed: Feed) -> dict[str, Any]:
     in_options["vega"][o.row] = q[o.row] * greeks["vega"]
     in_options["rho"][o.row] = -q[o.row] * o.years * value(o)
     return {
-        "mr1_profit": mr1, "mr6_profit": mr6, "coin_delta": delta, "cash_delta": cash, **in_options,
+        "mr1_profit": mr1, "mr6_profit": mr6, "index_delta": delta * feed.index, "cash_delta": cash, **in_options,
         **quote_deltas(feed, cash), **close_tables(feed, cash, greeks["delta"]),
-        "value": lot_values(feed.instruments, feed.mark),
-        "cost": feed.instruments.atom[feed.instruments.settlement],
+        "value": lot_values(feed.instruments, feed.mark) * feed.settled,
+        "cost": feed.instruments.atom[feed.instruments.settlement] * feed.settled,
     }  # fmt: skip
 
 
@@ -188,16 +188,13 @@ def close_tables(feed: Feed, cash: Floats, delta: Floats) -> dict[str, Floats]:
     return {"close_long": long, "close_short": short}
 
 
-def unit_tables(feed: Feed, units: tuple[str, ...], nobody: str) -> dict[str, Any]:
-    """Index and moves of one coin of each unit; assets of no unit do not move."""
+def unit_tables(feed: Feed, units: tuple[str, ...]) -> dict[str, Any]:
+    """Moves of the spot of each unit; the currencies' own unit takes part in none."""
     rules = [feed.rules.unit(name) for name in units]
-    held = {row.underlying for row in feed.instruments}
-    index = np.array([feed.market.value("index", name) if name in held else 0.0 for name in units])
     wide, far = (np.array([getattr(rule, name) for rule in rules]) for name in ("max_move", "extreme_move"))
     return {
-        "index": index,
-        "mr1_move": (index * wide)[:, None] * np.repeat(MOVES, len(SHOCKS)),
-        "mr6_move": (index * far)[:, None] * np.array(EXTREME),
+        "mr1_move": wide[:, None] * np.repeat(MOVES, len(SHOCKS)),
+        "mr6_move": far[:, None] * np.array(EXTREME),
         "spot_basis": [rule.basis_minimum for rule in rules],
     }
 
@@ -214,15 +211,17 @@ def expiry_tables(feed: Feed, shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def asset_tables(feed: Feed) -> dict[str, Any]:
-    """Size, price and discount of each asset; one that the discount does not name counts nothing."""
-    assets = feed.instruments.assets
+    """Value and discount of each asset, quote currency; one that the discount does not name counts nothing."""
+    assets, price = feed.instruments.assets, asset_prices(feed.instruments, feed.market)
+    held = {row.underlying for row in feed.instruments}
+    index = np.array([feed.market.value("index", a.underlying) if a.underlying in held else 0.0 for a in assets])
     found = [tier_edges(feed.rules.discount.get(asset.id, ()), beyond=0.0) for asset in assets]
     width = max([1, *(len(tier_edges(slices)[0]) for slices in feed.rules.discount.values())])
+    edges = np.array([edges + [FAR] * (width - len(edges)) for edges, _ in found]).reshape(-1, width)
     return {
-        "unit_size": feed.instruments.atom,
-        "coin": [size if asset.underlying else 0.0 for asset, size in zip(assets, feed.instruments.atom, strict=True)],
-        "asset_price": asset_prices(feed.instruments, feed.market),
-        "discount_edges": [edges + [FAR] * (width - len(edges)) for edges, _ in found],
+        "unit_value": price * feed.instruments.atom,
+        "coin": index * feed.instruments.atom,
+        "discount_edges": edges * np.where(price > 0, price, 1.0)[:, None],
         "discount_rates": [rates + [0.0] * (width - len(rates)) for _, rates in found],
     }
 

@@ -7,6 +7,7 @@ that offset across expiries pay on one side; options pay per net short of a stri
 Sources: Deribit's superseded portfolio margin pages; Dederi's portfolio margin page.
 """
 
+from dataclasses import replace
 from math import exp
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
     future_count: Literal["offsetting", "gross"] = "offsetting"
     option_rate: float = 0.0
     option_count: Literal["short", "gross"] = "short"
+    option_netting: Literal["strike", "series"] = "strike"  # across expiries, as the page's words say, or within one
     forwards: Literal["market", "basis"] = "market"  # of futures: observed, or the index grown at the expiry's rate
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
         m.charge("future contingency", both * m.given("offsetting_rate") + every * m.given("gross_future_rate"))
 
         # Options: what is sold net of a strike, calls and puts together; or every contract.
-        short = positions.sum("option", by="strike").short().total()
+        short = positions.sum("option", by="netted").short().total()
         gross = abs(positions.sum("option", by="each")).total()
         m.charge("option contingency", short * m.given("short_rate") + gross * m.given("gross_option_rate"))
         m.equity("positions", positions.sum("value") - costs.sum("cost_price"))
@@ -81,6 +83,9 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
         listing = self.listing(instruments)
         keys = listing.keys(("position", "cost"))
         keys.add_tree(listing.instruments)
+        series = [keys.labels["strike"][i] for i in keys.maps["instrument", "strike"]]
+        strikes = [f"{row.underlying}:{row.strike!r}" for row in listing.instruments]
+        keys.add("instrument", "netted", strikes if self.option_netting == "strike" else series)
         keys.rows["scenario"] = tuple(label(x, v * self.volatility_move) for x in self.moves for v in SHOCKS)
         return keys.shape()
 
@@ -110,13 +115,19 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
         x = np.repeat(np.array(self.moves), len(SHOCKS))
         forwards = [self.forward(market, row, key) for row, key in zip(taken, taken.expiry_keys, strict=True)]
         out: Floats = taken.multiplier[:, None] * np.array(forwards)[:, None] * x
-        o = Options.of(taken, market)
+        o = self.options(taken, market, forwards)
         if len(o):
             moved = o.values(o.forward[:, None] * (1.0 + x), self.shocked(o))
             out[o.row] = taken.multiplier[o.row][:, None] * (
                 moved - o.values(o.forward[:, None], o.volatility[:, None])
             )
         return out
+
+    def options(self, taken: Instruments, market: Market, forwards: list[float]) -> Options:
+        """Undiscounted, on the forward of their expiry as the method reads it."""
+        o = Options.of(taken, market)
+        on = np.array(forwards, dtype=np.float64)[o.row] if self.forwards == "basis" else o.forward
+        return replace(o, forward=on, discount=np.ones(len(o)))
 
     def forward(self, market: Market, row: Instrument, key: str) -> float:
         """What a future moves with; without an observed forward its mark."""

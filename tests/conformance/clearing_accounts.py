@@ -13,7 +13,12 @@ from crossmargin.scenario.revalue import Options
 AS_OF = 1_757_635_200 * 10**9  # 2025-09-12
 DAY = 86_400 * 10**9
 U = "U"
-FOUR = (Scan(0.0, 1.0), Scan(0.0, -1.0), Scan(1.0, 1.0), Scan(1.0, -1.0))  # scenarios that a row does not describe
+FOUR = (
+    Scan(0.0, 1.0),
+    Scan(0.0, -1.0),
+    Scan(1.0, 1.0),
+    Scan(1.0, -1.0),
+)  # scenarios that a row does not describe
 RIGHTS = {"C": "call", "P": "put"}
 
 
@@ -25,7 +30,8 @@ def contract(name, kind, size=1, **terms):
     """An instrument of the one underlying, its contract size as the row prints it."""
     dated = {} if kind == "spot" else {"expiry": AS_OF + 90 * DAY}
     return Instrument(
-        id=name, kind=kind, underlying=U, settlement="USD", contract_size=Fraction(str(size)), **(dated | terms)
+        id=name, kind=kind, underlying=U, settlement="USD", contract_size=Fraction(str(size)),
+        **(dated | terms),
     )  # fmt: skip
 
 
@@ -67,7 +73,8 @@ def scan_method(row, rules, arrays=None, scenarios=None, unit=1.0):
     p = row["params"]
     wanted = scenarios or sixteen(p.get("extreme_multiplier", 3.0), p.get("extreme_cover", 0.33))
     return ScenarioArrayMargin(
-        name=row["name"], source=row["source"], commodities={U: rules}, arrays=arrays or {}, scenarios=wanted, unit=unit,
+        name=row["name"], source=row["source"], commodities={U: rules}, arrays=arrays or {},
+        scenarios=wanted, unit=unit,
     )  # fmt: skip
 
 
@@ -84,7 +91,9 @@ def future(row):
     p, inputs = row["params"], row["inputs"]
     fraction, price = "price_scan_range_pct" in p, inputs.get("price", 1.0)
     made = contract("F", "future", p.get("contract_size", p.get("contract_value_factor", 1)))
-    portfolio, market = account([made], [seen("F", "mark", price), seen(U, "index", price)], {"F": inputs.get("qty", 1)})
+    portfolio, market = account(
+        [made], [seen("F", "mark", price), seen(U, "index", price)], {"F": inputs.get("qty", 1)}
+    )
     return scan_method(row, commodity(p), unit=0.0 if fraction else 1.0), portfolio, market
 
 
@@ -96,9 +105,14 @@ def given_arrays(row):
         rules = commodity(row["params"] | {"series_spreads": [
             {"priority": 1, "legs": legs, "rate": row["inputs"]["spread_charge_rate"]}
         ]})  # fmt: skip
-    arrays = {f"P{i}": Array(losses=tuple(p["array"]), month=str(p.get("month", ""))) for i, p in enumerate(held)}
+    arrays = {
+        f"P{i}": Array(losses=tuple(p["array"]), month=str(p.get("month", ""))) for i, p in enumerate(held)
+    }
     right = "put" if " put " in row["name"] else "call"
-    made = [option(f"P{i}", right) if "option_value_each" in p else contract(f"P{i}", "future") for i, p in enumerate(held)]
+    made = [
+        option(f"P{i}", right) if "option_value_each" in p else contract(f"P{i}", "future")
+        for i, p in enumerate(held)
+    ]
     marks = [seen(f"P{i}", "mark", p.get("option_value_each", 0.0)) for i, p in enumerate(held)]
     positions = {f"P{i}": p["qty"] for i, p in enumerate(held)}
     portfolio, market = account(made, [*marks, *unmodelled(made)], positions)
@@ -111,10 +125,15 @@ def option(name, right, size=1, strike=1.0):
 
 
 def unmodelled(instruments):
-    """Figures that the model is asked for although every array is given: far above any scan range, no volatility."""
+    """What the model asks for although arrays are given: a forward above any range, no volatility."""
     options = [row for row in instruments if row.kind == "option"]
-    keys = {row.id: key for row, key in zip(options, Instruments.of(options, [Asset(id="USD")]).expiry_keys, strict=True)}
-    return [seen(key, "forward", 1e6) for key in sorted(set(keys.values()))] + [seen(n, "volatility", 0.0) for n in keys]
+    keys = {
+        row.id: key
+        for row, key in zip(options, Instruments.of(options, [Asset(id="USD")]).expiry_keys, strict=True)
+    }
+    return [seen(key, "forward", 1e6) for key in sorted(set(keys.values()))] + [
+        seen(n, "volatility", 0.0) for n in keys
+    ]
 
 
 def settled(row):
@@ -127,7 +146,7 @@ def settled(row):
 
 
 def one_scenario(row):
-    """The array of this put is not public: it loses the given scan risk in the given scenario, and 0 in the others."""
+    """This put's array is not public: it loses the given scan risk in the given scenario, 0 elsewhere."""
     inputs, p = row["inputs"], row["params"]
     given, put = inputs["active_scenario_given"], inputs["option"]
     each = inputs["scan_risk_given"] / inputs["qty"]
@@ -148,8 +167,8 @@ def modelled(row):
     )  # fmt: skip
     key = Instruments.of([made], [Asset(id="USD")]).expiry_keys[0]
     figures = [
-        seen(U, "index", p["spot"]), seen(key, "forward", p["spot"] * exp(p["r"] * p["T"])), seen(key, "rate", p["r"]),
-        seen("P0", "volatility", p["vol"]),
+        seen(U, "index", p["spot"]), seen(key, "forward", p["spot"] * exp(p["r"] * p["T"])),
+        seen(key, "rate", p["r"]), seen("P0", "volatility", p["vol"]),
     ]  # fmt: skip
     portfolio, market = account([made], figures, {"P0": inputs["qty"]})
     price = Options.of(portfolio.instruments, market).model[0, 0]
@@ -165,7 +184,10 @@ def strategy_account(row):
     inputs, size = row["inputs"], row["params"]["contract_multiplier"]
     underlying = inputs["underlying"]
     named = {f"L{i}": leg for i, leg in enumerate(inputs["legs"])}
-    figures = [seen(U, "index", underlying["price"]), *(seen(n, "mark", leg["price"]) for n, leg in named.items())]
+    figures = [
+        seen(U, "index", underlying["price"]),
+        *(seen(n, "mark", leg["price"]) for n, leg in named.items()),
+    ]
     positions = {name: leg["quantity"] for name, leg in named.items()}
     portfolio, market = account([leg_of(n, leg, size) for n, leg in named.items()], figures, positions)
     return portfolio, market, Product(kind=underlying["kind"], leverage=float(underlying["leverage"]))

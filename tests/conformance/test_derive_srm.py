@@ -18,9 +18,9 @@ FILE = load("derive_srm")
 FIGURES = {"IM": 0, "MM": 1, "IM_truncated": 0, "MM_truncated": 1}
 
 
-def select(wanted):
+def select(wanted, kind="account"):
     """Rows of the file that ``wanted`` takes; the skipped one where the file is absent."""
-    return [p for p in rows("derive_srm") if p.values[0] is None or wanted(p.values[0])]
+    return rows("derive_srm", wanted, kind=kind)
 
 
 def is_account(row):
@@ -122,7 +122,7 @@ def test_one_program_for_all_rows():
     assert len({prepared_of(p.values[0])[0].program.hash for p in ACCOUNTS}) == 1
 
 
-@pytest.mark.parametrize("row", select(is_isolated))
+@pytest.mark.parametrize("row", select(is_isolated, "fragment"))
 def test_isolated_rule(row):
     """The rule of one short contract: no volatility, so the mark is the intrinsic value that the table computes."""
     option, index = row["portfolio"]["option"], float(row["market"]["spot"])
@@ -144,7 +144,7 @@ def test_isolated_row_as_an_account(row):
     agree(found.surplus_maintenance, row["expected"]["isolated_MM"], row["tolerance"])
 
 
-@pytest.mark.parametrize("row", select(lambda row: row["name"] == "oracle_contingency_on_options"))
+@pytest.mark.parametrize("row", select(lambda row: row["name"] == "oracle_contingency_on_options", "fragment"))
 def test_oracle_contingency_rule(row):
     """Cash covered the requirement exactly, so initial surplus afterwards is what the fall of confidence added."""
     p, market, amount = row["params"], row["market"], row["portfolio"]["option"]["amount"]

@@ -1,4 +1,4 @@
-"""Strategy margin: every published row, in a margin and a cash account, exactly grouped and by pairs and sets."""
+"""Strategy margin: every published row, margin and cash, exactly grouped and by pairs and sets."""
 
 import msgspec
 import pytest
@@ -41,7 +41,9 @@ def test_slow_evaluator_and_explanation(row):
         prepared = method.prepare(portfolio.instruments, market)
         trace, requirement = prepared.trace(portfolio), prepared.requirement(portfolio)
         for name, _ in prepared.program.outputs:
-            assert requirement.outputs[name] == pytest.approx(trace.output(name).tolist(), rel=1e-12, abs=1e-9)
+            assert requirement.outputs[name] == pytest.approx(
+                trace.output(name).tolist(), rel=1e-12, abs=1e-9
+            )
         for level in ("initial", "maintenance"):
             parts = sum(leaf.value for leaf in prepared.explain(portfolio, level).leaves())
             assert parts == pytest.approx(getattr(requirement, level), rel=1e-12, abs=1e-9)

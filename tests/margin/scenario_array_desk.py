@@ -1,4 +1,4 @@
-"""Three commodities for scenario-array margin, as the product's parameters and as the twin's, and random books."""
+"""Three commodities for scenario-array margin, as parameters and in the twin's words, and random books."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,20 +13,27 @@ from crossmargin.margin.scenario_array_parameters import (
 )  # fmt: skip
 
 AS_OF = 1_757_635_200 * 10**9  # 2025-09-12
-MONTHS = {"X": ("202509", "202510", "202512", "202603"), "Y": ("202509", "202511", "202512", "202602", "202606"),
-          "Z": ("202510", "202511", "202512", "202601", "202603")}  # fmt: skip
+MONTHS = {
+    "X": ("202509", "202510", "202512", "202603"),
+    "Y": ("202509", "202511", "202512", "202602", "202606"),
+    "Z": ("202510", "202511", "202512", "202601", "202603"),
+}
 RANGES = {"X": 1200.0, "Y": 3000.0, "Z": 790.0}
 SIZES = {"X": 100, "Y": 10, "Z": 25}
 RULES = ({"counting": "fraction", "weighted_price_risk": 1, "short_option_count": "gross"},
          {"counting": "whole", "weighted_price_risk": 2, "short_option_count": "larger"},
          {"counting": "rounded", "weighted_price_risk": 3, "short_option_count": "gross"})  # fmt: skip
 TIERS = {"front": (0, 1), "back": (2, 9), "all": (0, 9)}
-SERIES = [([(0, "A", 1), (1, "B", 1)], 250.0), ([(1, "A", 2), (2, "B", 1)], 300.0),
-          ([(0, "A", 1), (1, "B", 2), (2, "A", 1)], 120.0)]  # fmt: skip
+SERIES = [
+    ([(0, "A", 1), (1, "B", 2), (2, "A", 1)], 120.0),
+    ([(0, "A", 1), (1, "B", 1)], 250.0),
+    ([(1, "A", 2), (2, "B", 1)], 300.0),
+]
 TIER_SPREADS = [([("back", "A", 1), ("back", "B", 1)], 90.0), ([("front", "A", 1), ("back", "B", 3)], 410.0),
                 ([("all", "B", 1), ("all", "A", 1)], 35.0)]  # fmt: skip
 CREDITS = [[("X", "A", 1, 0.75), ("Y", "B", 2, 0.5)], [("Y", "A", 1, 0.4), ("Z", "A", 3, 0.6)],
-           [("X", "A", 2, 0.3), ("Y", "A", 1, 0.3), ("Z", "B", 1, 0.2)], [("Z", "A", 1, 0.5), ("X", "B", 1, 0.25)]]  # fmt: skip
+           [("X", "A", 2, 0.3), ("Y", "A", 1, 0.3), ("Z", "B", 1, 0.2)],
+           [("Z", "A", 1, 0.5), ("X", "B", 1, 0.25)]]  # fmt: skip
 SIDES = {"A": 1, "B": -1}
 
 
@@ -55,18 +62,21 @@ class Desk:
 
 
 @cache
-def desk(turn=0, seed=11):
+def desk(turn=0, seed=11, settlement="USD"):
     """Rules stand with each commodity in turn; figures of options are given, dyadic where they are deltas."""
     rng = np.random.default_rng(seed)
     rules = {name: RULES[(turn + i) % 3] for i, name in enumerate(MONTHS)}
     contracts = [c for name in MONTHS for c in contracts_of(name, rng)]
     contracts.sort(key=lambda c: c["id"])
-    instruments = Instruments.of([instrument(c) for c in contracts], [Asset(id="USD")])
+    instruments = Instruments.of(
+        [instrument(c, settlement) for c in contracts], [Asset(id="USD"), Asset(id="EUR")]
+    )
     method = ScenarioArrayMargin(
         name="three commodities", commodities={name: commodity(name, rules[name]) for name in MONTHS},
         arrays={c["id"]: Array(losses=tuple(c["array"]), delta=c["delta"], month=c["month"])
                 for c in contracts if c["kind"] != "future"},
-        credits=tuple(Credit(legs=tuple(CreditLeg(*leg) for leg in legs)) for legs in CREDITS), factor=(1.1, 1.0),
+        credits=tuple(Credit(legs=tuple(CreditLeg(*leg) for leg in legs)) for legs in CREDITS),
+        factor=(1.1, 1.0),
     )  # fmt: skip
     described = {name: described_commodity(name, rules[name]) for name in MONTHS}
     described["inter"] = [{"legs": [(n, SIDES[side], r, c) for n, side, r, c in legs]} for legs in CREDITS]
@@ -84,22 +94,26 @@ def contracts_of(name, rng):
         for kind in ("call", "put"):
             sign, mark = {"call": 1, "put": -1}[kind], float(rng.integers(1, 40)) / 4
             array = [sign * a // 2 + int(rng.integers(-200, 200)) for a in array]
-            yield {"id": f"{name}{kind}{month}", "commodity": name, "month": month, "kind": kind, "array": array,
-                   "delta": sign * float(rng.integers(1, 16)) / 16, "value": mark * SIZES[name], "mark": mark}  # fmt: skip
+            delta = sign * float(rng.integers(1, 16)) / 16
+            yield {"id": f"{name}{kind}{month}", "commodity": name, "month": month, "kind": kind,
+                   "array": array, "delta": delta, "value": mark * SIZES[name], "mark": mark}  # fmt: skip
 
 
-def instrument(c):
+def instrument(c, settlement):
     option = {} if c["kind"] == "future" else {"strike": 50.0, "right": c["kind"]}
     return Instrument(
-        id=c["id"], kind="option" if option else "future", underlying=c["commodity"], settlement="USD",
+        id=c["id"], kind="option" if option else "future", underlying=c["commodity"], settlement=settlement,
         contract_size=SIZES[c["commodity"]], expiry=expiry_of(c["month"]), **option,
     )  # fmt: skip
 
 
 def market_of(instruments, contracts):
     found = [Observation(subject=c["id"], field="mark", value=c["mark"]) for c in contracts]
+    found.append(Observation(subject="EUR", field="index", value=2.0))
     options = [row for row in instruments if row.kind == "option"]
-    keys = {key for key, row in zip(instruments.expiry_keys, instruments, strict=True) if row.kind == "option"}
+    keys = {
+        key for key, row in zip(instruments.expiry_keys, instruments, strict=True) if row.kind == "option"
+    }
     found += [Observation(subject=key, field="forward", value=1e6) for key in sorted(keys)]
     found += [Observation(subject=row.id, field="volatility", value=0.0) for row in options]
     return Market.of(found, as_of=AS_OF, quote="USD")
@@ -112,17 +126,22 @@ def ratio(rule, r):
 
 def commodity(name, rule):
     months, periods = MONTHS[name], tiers(name)
-    series = [spread([(months[p], side, ratio(rule, r)) for p, side, r in legs], rate) for legs, rate in SERIES]
+    series = [
+        spread([(months[p], side, ratio(rule, r)) for p, side, r in legs], rate) for legs, rate in SERIES
+    ]
     tier = [spread([(p, side, ratio(rule, r)) for p, side, r in legs], rate) for legs, rate in TIER_SPREADS]
     return Commodity(
         price_scan_range=RANGES[name], series_spreads=tuple(series), tiers=periods, tier_spreads=tuple(tier),
-        delivery=(Delivery(month=months[0], spread_rate=17.0, outright_rate=45.0),), short_option_minimum=60.0, **rule,
+        delivery=(Delivery(month=months[0], spread_rate=17.0, outright_rate=45.0),),
+        short_option_minimum=60.0, **rule,
     )  # fmt: skip
 
 
 def tiers(name):
     months = MONTHS[name]
-    return {tier: (months[first], months[min(last, len(months) - 1)]) for tier, (first, last) in TIERS.items()}
+    return {
+        tier: (months[first], months[min(last, len(months) - 1)]) for tier, (first, last) in TIERS.items()
+    }
 
 
 def spread(legs, rate):
@@ -138,22 +157,25 @@ def described_commodity(name, rule):
 
     return rule | {
         "scenarios": [(s.move, s.volatility, s.weight) for s in sixteen()], "scan_range": RANGES[name],
-        "series_spreads": [{"legs": legs_of(legs, lambda p: months[p]), "rate": rate} for legs, rate in SERIES],
-        "tiers": tiers(name), "tier_spreads": [{"legs": legs_of(legs, str), "rate": rate} for legs, rate in TIER_SPREADS],
+        "series_spreads": [{"legs": legs_of(legs, lambda p: months[p]), "rate": r} for legs, r in SERIES],
+        "tier_spreads": [{"legs": legs_of(legs, str), "rate": rate} for legs, rate in TIER_SPREADS],
+        "tiers": tiers(name),
         "delivery": {months[0]: (17.0, 45.0)}, "short_option_minimum": 60.0,
     }  # fmt: skip
 
 
 def random_lots(seed, n, count):
-    """Lots of n accounts in ``count`` contracts; sparse ones and full ones, the first account holds nothing."""
+    """Lots of n accounts in ``count`` contracts, few and many; the first account holds nothing."""
     rng = np.random.default_rng(seed)
     lots = rng.integers(-9, 10, (n, count)) * (rng.random((n, count)) < rng.random((n, 1)))
     lots[0] = 0
     return lots
 
 
-def book_of(instruments, lots):
+def book_of(instruments, lots, currency="USD"):
     """One account a row of lots."""
     owner, item = np.nonzero(lots)
     positions = {"account": owner, "instrument": item, "lots": lots[owner, item].astype(np.int64)}
-    return Book.of(instruments, [Account(id=f"{i:05}", currency="USD") for i in range(len(lots))], positions=positions)
+    return Book.of(
+        instruments, [Account(id=f"{i:05}", currency=currency) for i in range(len(lots))], positions=positions
+    )

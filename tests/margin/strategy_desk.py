@@ -36,7 +36,9 @@ def underlying(price=50.0, kind="equity", leverage=1.0):
 
 def instrument(name, leg):
     option = leg["type"] != "stock"
-    terms = {"strike": leg["strike"], "right": leg["type"], "expiry": AS_OF + leg["days"] * DAY} if option else {}
+    terms = (
+        {"strike": leg["strike"], "right": leg["type"], "expiry": AS_OF + leg["days"] * DAY} if option else {}
+    )
     return Instrument(
         id=name, kind="option" if option else "spot", underlying="U", settlement="USD",
         contract_size=Fraction(SIZE if option else 1), **terms,
@@ -46,7 +48,10 @@ def instrument(name, leg):
 @cache
 def method(account="margin", kind="equity", leverage=1.0, exact=8):
     return StrategyMargin(
-        name="test", account=account, products={"U": Product(kind=kind, leverage=leverage)}, exact_contracts=exact
+        name="test",
+        account=account,
+        products={"U": Product(kind=kind, leverage=leverage)},
+        exact_contracts=exact,
     )
 
 
@@ -82,7 +87,7 @@ def cents(x):
 
 
 def random_legs(rng, n_legs, strikes=4):
-    """Contracts of an underlying near 50: calls, puts, three expiries, perhaps stock; prices above intrinsic or not."""
+    """Contracts of an underlying near 50: calls, puts, three expiries, perhaps stock; dear and cheap."""
     legs, known = [], set()
     while len(legs) < n_legs:
         kind = ("call", "put", "call", "put", "stock")[rng.integers(5)]
@@ -99,11 +104,13 @@ def leg_of(rng, kind, strike, days):
     if kind == "stock":
         return stock(0, cents(rng.uniform(45, 55)))
     intrinsic = max(50 - strike if kind == "call" else strike - 50, 0)
-    return call(float(strike), cents(intrinsic * rng.uniform(0.8, 1.1) + rng.uniform(0.05, 4)), 0, days) | {"type": kind}
+    return call(float(strike), cents(intrinsic * rng.uniform(0.8, 1.1) + rng.uniform(0.05, 4)), 0, days) | {
+        "type": kind
+    }
 
 
 def with_units(rng, legs, units):
-    """Spread a number of units over the legs, each leg long or short; stock in hundreds and some odd shares."""
+    """Spread a number of units over the legs, each long or short; stock in hundreds and some odd shares."""
     counts = rng.multinomial(units, np.full(len(legs), 1 / len(legs)))
     found = []
     for leg, count in zip(legs, counts.tolist(), strict=True):
@@ -123,12 +130,16 @@ def random_book(seed, units, most_legs=6):
 
 
 def options_book(seed, units, n_legs, expiries=3):
-    """A book of options alone, at least one contract a leg, of many strikes: sets of more than two contracts pay."""
+    """A book of options alone, of many strikes, no leg empty: sets of more than two contracts pay."""
     rng = np.random.default_rng(seed)
     found = underlying(cents(rng.uniform(47, 53)), str(rng.choice(KINDS)), float(rng.choice([1.0, 2.0])))
     legs, known = [], set()
     while len(legs) < n_legs:
-        terms = (("call", "put")[rng.integers(2)], 40 + 2.5 * rng.integers(8), int((20, 60, 300)[rng.integers(expiries)]))
+        terms = (
+            ("call", "put")[rng.integers(2)],
+            40 + 2.5 * rng.integers(8),
+            int((20, 60, 300)[rng.integers(expiries)]),
+        )
         if terms not in known:
             known.add(terms)
             legs.append(leg_of(rng, *terms))

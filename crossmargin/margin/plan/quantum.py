@@ -89,7 +89,16 @@ class Sizes:
             return self.climbed(sizes[0], child, node.key)
         if node.op == "at":
             return sizes[0] if child == ACCOUNT else sizes[0][self.bound.maps[node.key, child]]
+        if node.op == "min" and all(map(self.never_negative, node.args)):
+            return np.minimum(*sizes)
         return np.asarray(FACTORS.get(node.op, sum)(sizes))
+
+    def never_negative(self, number: int) -> bool:
+        """Whether a node is >= 0 whatever is held: then a minimum is no larger than its smallest argument."""
+        node = self.bound.program.nodes[number]
+        if node.free:
+            return bool((self.bound.folded[number] >= 0).all())
+        return node.op in BENT or (node.op in KEEPS_SIGN and all(map(self.never_negative, node.args)))
 
     def climbed(self, sizes: Floats, axis: str, key: str) -> Floats:
         """The largest terms that may meet at each parent."""
@@ -106,7 +115,11 @@ def greatest(table: Floats) -> Floats:
     return np.abs(table).max(axis=1, initial=0.0)
 
 
+BENT = {"abs", "positive", "short", "root"}
+KEEPS_SIGN = {"add", "scale", "product", "quotient", "min", "max", "worst", "best", "total", "at", "least", "most"}
 FACTORS: dict[str, Callable[[list[Floats]], Floats]] = {
+    "min": lambda s: np.maximum(s[0], s[1]),
+    "max": lambda s: np.maximum(s[0], s[1]),
     "scale": lambda s: s[0] * s[1],
     "product": lambda s: s[0] * s[1],
     "quotient": lambda s: np.full_like(s[0], inf),

@@ -11,6 +11,7 @@ import numpy as np
 from crossmargin import Account, Asset, Book, Instrument, Instruments, Portfolio
 from crossmargin.margin.plan import Binding, Builder, evaluate
 from crossmargin.margin.plan.batch import lay_out, run
+from crossmargin.margin.plan.matchers import BOUND, FEATURES, Leg, match_rows, padded_codes, spread_code
 from crossmargin.margin.prepared import quanta_of, quantities
 
 N_ITEMS = 24
@@ -33,12 +34,22 @@ MAPS = {
 }
 ITEMS_OF = {"position": range(N_ITEMS), "cost": range(N_ITEMS), "balance": range(len(ASSETS))}
 PARENT = {"item": "bucket", "bucket": "region", "asset": "region", "region": "account"}
+PAIR, TURNED = [Leg(1, 1, (0,)), Leg(-1, 2, (1, 2))], [Leg(-1, 0.5, (0, 1)), Leg(1, 1, (1,))]
+CODES = padded_codes([  # one a region, of at most three buckets
+    spread_code([PAIR, TURNED], 3, "fraction"), spread_code([TURNED, PAIR], 3, "whole"),
+    spread_code([PAIR], 3, "rounded", rows=2),
+])  # fmt: skip
 ROWS = {
     "s": ("s0", "s1", "s2", "s3", "s4"),
     "t": ("t0", "t1", "t2"),
     "u": ("u0", "u1"),
     "single": ("x",),
     "none": (),
+    "matched": match_rows(("1", "2"), ("a", "b", "c")),
+    "matching code": tuple(map(str, range(CODES.shape[1]))),
+    "feature": FEATURES,
+    "strategy code": ("straddles", "exact"),
+    "bound": BOUND,
 }
 
 
@@ -62,6 +73,25 @@ def book(seed, n=40, most=10):
 
 def table(names, rows):
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def features(table):
+    """Calls, puts and stock of a few strikes and expiries, prices and requirements >= 0."""
+    found = np.abs(table)
+    found[:, 0] = np.arange(len(table)) // 7 % 3
+    found[:, 1:4] = 1, 0, 1  # units a lot, strike, size
+    found[:, 2] = np.arange(len(table)) % 4
+    found[:, 5] = np.arange(len(table)) % 3
+    found[found[:, 0] == 2, 2:] = 0
+    return found
+
+
+MATCHERS = {  # what the tables of ``match("matching", ...)`` and ``group("feature", "strategy")`` hold
+    "matching": lambda t: CODES,
+    "matching place": lambda t: np.arange(len(t))[:, None] // 3,
+    "feature": features,
+    "strategy": lambda t: np.tile([1.0, 8.0], (len(t), 1)),
+}
 
 
 class Lab:

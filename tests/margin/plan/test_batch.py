@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from margin import cases
-from margin.plan.lab import INSTRUMENTS, LABELS, N_ITEMS, ROWS, Lab, book, outputs, same, slow
+from margin.plan.lab import INSTRUMENTS, LABELS, MATCHERS, N_ITEMS, ROWS, Lab, book, outputs, same, slow
 from margin.plan.wild import Wild, symmetric
 
 from crossmargin import Book, Portfolio
@@ -29,6 +29,7 @@ class Everything(Lab):
         self.reductions()
         self.climbs()
         self.sizes()
+        self.matchers()
 
     def line(self, name, x):
         """Publish a value of any key as a total of the account."""
@@ -77,6 +78,8 @@ class Everything(Lab):
         self.line("pick a table", x.pick(neg=keyed, zero=0, pos=1))
         self.line("round", x.round(3))
         self.line("round to a table", x.round(m.given("unit", key="bucket")))
+        self.line("residual", x.residual(3))
+        self.line("residual to a table", x.residual(m.given("unit", key="bucket")))
         self.fixed["unit"] = lambda t: np.abs(t) + 0.125
 
     def reductions(self):
@@ -100,8 +103,10 @@ class Everything(Lab):
             self.line(f"kth {k}", x.kth(k))
         for k in ("1st", "k", "k in part", "last"):
             self.line(f"tail_mean {k}", x.tail_mean(k))
-        for how in ("mean", "least", "most"):
+        for how in ("mean", "least", "most", "sum"):
             self.line(f"fold {how}", abs(x.fold("u", how)))
+        self.line("at worst", x.at_worst(self.position.sum("gain", by="bucket", rows="s")))
+        self.line("at own worst", x.at_worst(x))
 
     def climbs(self):
         x = self.position.sum("climbing", by="each", rows="s")
@@ -129,6 +134,11 @@ class Everything(Lab):
         self.line("norm with concord", x.norm("rho", concord=abs(self.position.sum("concord", by="bucket"))))
         inner = self.position.sum("inner", by="each").norm("rho of items", "bucket")
         self.line("nested norm", x.norm("rho", "region", diagonal=inner * inner))
+
+    def matchers(self):
+        self.fixed |= MATCHERS
+        self.line("match", self.position.sum(by="bucket").match("matching", "matched", to="region"))
+        self.line("group", self.position.sum(by="each").group("feature", "strategy", to="bucket"))
 
 
 @pytest.fixture(scope="module")

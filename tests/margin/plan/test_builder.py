@@ -64,9 +64,10 @@ def test_a_part_is_a_value_of_the_account(m, held, side):
         getattr(m, side)("a", held.sum(by="each"))
 
 
-def test_a_part_depends_on_what_is_held(m):
-    with pytest.raises(PlanError, match="must be a value of the account"):
-        m.charge("a", m.given("rate"))
+def test_a_table_may_be_a_part_of_the_account_alone(m):
+    m.charge("a", m.given("fixed"))
+    with pytest.raises(PlanError, match="charge 'b' must be a value of the account, had key 'item'"):
+        m.charge("b", m.given("rate", key="item"))
 
 
 @pytest.mark.parametrize("missing", ["charge", "equity"])
