@@ -350,3 +350,8 @@ cdef inline bint elementwise_operation(int64_t op) noexcept nogil:
     if OP_ADD <= op <= OP_TAIL_MEAN:
         return True
     return op == OP_MUL_DIV or op == OP_FOLD or op == OP_AT_WORST or op == OP_RESIDUAL
+
+
+cdef inline bint along_rows(int64_t op) noexcept nogil:
+    """Row by row, each row of the result from the same row of every argument."""
+    return (OP_ADD <= op <= OP_ROUND and op != OP_TIERS) or op == OP_MUL_DIV or op == OP_RESIDUAL

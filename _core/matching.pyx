@@ -409,21 +409,22 @@ cdef Status group_kernel(
     """
     cdef Contracts c
     cdef Transport t
-    cdef double rest, units, equal, found
+    cdef double rest, most, equal, found
     if n > MAX_TYPES:
         return Status.CAPACITY
     c.straddles, c.price = rule[0] != 0.0, -1.0
     rest = gather(&c, lots, feature, n)
-    equal = common_divisor(&c)
-    units = times(&c, 1.0 / equal)
-    found = equal * every_partition(&c) if units <= rule[1] and units <= MAX_UNITS else 1e300
-    times(&c, equal)
-    if equal == 1.0 and found < 1e300:
-        out[0] = found
-        out[1] = found
+    most = min(rule[1], <double>MAX_UNITS)
+    if times(&c, 1.0) <= most:
+        out[0] = every_partition(&c)
+        out[1] = out[0]
     else:
         out[0] = in_sets(&c, &t)
-        out[0] = found if found < out[0] else out[0]
+        equal = common_divisor(&c)
+        if times(&c, 1.0 / equal) <= most:  # as many times the cheapest grouping of one of the equal books
+            found = equal * every_partition(&c)
+            out[0] = found if found < out[0] else out[0]
+        times(&c, equal)
         out[1] = lower_bound(&c, &t)
         out[1] = out[1] if out[1] < out[0] else out[0]
     out[0] += rest

@@ -12,12 +12,15 @@ cdef struct Node:
     int64_t holding   # of a slot or each
     int64_t relation  # along which a slot, total, least, most climbs or an at reads
     int64_t offset    # of the value: in constants if keys > 0, else in scratch
-    int64_t keys      # keys of a constant table; 1 is one row for all; 0 is computed
+    int64_t keys      # keys of a constant table; 1 is one row for all; 0 is computed, DEAD is not
     int64_t table     # of a slot: offset of its coefficients in constants, -1 counts
 
 cdef enum:
     IDENTITY = -1
     TO_ACCOUNT = -2
+    DEAD = -1           # in place of keys: no wanted output needs the node
+    MAX_HOLDINGS = 32
+    MAX_ARGUMENTS = 4   # of an elementwise node
 
 # One program with everything that an evaluation reads and the memory it writes.
 cdef struct Batch:
@@ -41,6 +44,8 @@ cdef struct Batch:
     int64_t* pair_unit        # per axis x capacity, block-local
     int64_t* parent           # per relation x capacity: parent's pair
     double* quantity          # per holding x capacity
+    double* gathered          # per argument x capacity: rows of tables by key
+    int64_t* leader           # per holding: the first one with the same rows
     double* scratch
     Py_ssize_t capacity
 

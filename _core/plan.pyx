@@ -12,24 +12,11 @@ from libc.string cimport memset
 from crossmargin._core.scenario cimport accumulate
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
-    Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL, element,
-    elementwise_operation, rounded,
+    Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL,
+    along_rows, element, elementwise_operation, rounded,
 )
-from crossmargin._core.matching cimport MAX_PLACES, MAX_TYPES, group_kernel, spreads_kernel
-
-# How an argument is read at a pair: computed values by pair, tables by key, or one row for all.
-cdef struct Operand:
-    const double* base
-    const int64_t* key   # NULL: by pair
-    Py_ssize_t stride    # doubles a pair or key; 0 for one row for all
-    Py_ssize_t step      # 0 broadcasts a scalar over the rows
-
-
-cdef inline const double* row_of(const Operand* x, Py_ssize_t pair) noexcept nogil:
-    if x.stride == 0:
-        return x.base
-    return x.base + (pair if x.key == NULL else x.key[pair]) * x.stride
-
+from crossmargin._core.matched cimport matched
+from crossmargin._core.operands cimport Operand, operand, parents, row_of
 
 # ---- which keys a unit holds ---------------------------------------------------------------
 
@@ -47,54 +34,76 @@ cdef int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py
     b.pair_unit[axis * b.capacity + pair] = local
     for r in range(b.n_relations):
         if b.relation[3 * r] == axis:
-            up = pair_of(b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
+            up = seen_or_new(b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
             b.parent[r * b.capacity + pair] = up
     return pair
 
 
+cdef inline int64_t seen_or_new(
+    Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local
+) noexcept nogil:
+    """The pair of a key; most were made by an earlier row."""
+    cdef Py_ssize_t at = b.key_start[axis] + key
+    return b.place[at] if b.stamp[at] == unit + 1 else pair_of(b, axis, key, unit, local)
+
+
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
-    """Add a unit's rows to the block: pairs, and the quantity of each holding."""
-    cdef Py_ssize_t h, row, axis
+    """Add a unit's rows to the block: pairs, and the quantity of each holding.
+
+    Holdings that read the same items (positions and their costs) find their pairs together.
+    """
+    cdef Py_ssize_t h, g, row, axis
     cdef const Source* source
     cdef int64_t key, pair
     b.pair_key[local] = 0
     b.pair_unit[local] = local
     b.count[0] = local + 1
     for h in range(b.n_holdings):
-        source = &sources[b.holding[3 * h]]
-        axis = b.holding[3 * h + 1]
+        if b.leader[h] != h:
+            continue
+        source, axis = &sources[h], b.holding[3 * h + 1]
         for row in range(source.start[unit], source.start[unit + 1]):
             key = b.items[b.holding[3 * h + 2] + source.item[row]]
             if key < 0:
                 continue
-            pair = pair_of(b, axis, key, unit, local)
-            b.quantity[h * b.capacity + pair] += <double>source.amount[row]
+            pair = seen_or_new(b, axis, key, unit, local)
+            for g in range(h, b.n_holdings):
+                if b.leader[g] == h:
+                    b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
     return Status.OK
+
+
+cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
+    """The first holding whose rows have the same items under the same axis and keys as each holding's."""
+    cdef Py_ssize_t h, g
+    for h in range(b.n_holdings):
+        b.leader[h] = h
+        for g in range(h):
+            if (sources[g].item == sources[h].item and sources[g].start == sources[h].start
+                    and b.holding[3 * g + 1] == b.holding[3 * h + 1] and b.holding[3 * g + 2] == b.holding[3 * h + 2]):
+                b.leader[h] = g
+                break
 
 
 # ---- operations ----------------------------------------------------------------------------
 
-cdef Operand operand(Batch* b, Py_ssize_t number, Py_ssize_t axis) noexcept nogil:
-    cdef const Node* node = &b.nodes[number]
-    cdef Operand x
-    x.step = 1 if node.rows != 1 else 0
-    x.stride = node.rows
-    x.key = NULL
-    if node.keys == 0:
-        x.base = b.scratch + node.offset
-    else:
-        x.base = b.constants + node.offset
-        x.key = b.pair_key + axis * b.capacity
-        if node.keys == 1:
-            x.stride = 0
-    return x
-
-
-cdef inline const int64_t* parents(Batch* b, int64_t relation, Py_ssize_t child) noexcept nogil:
-    """Parent's pair of each child pair."""
-    if relation == TO_ACCOUNT:
-        return b.pair_unit + child * b.capacity
-    return b.parent + relation * b.capacity
+cdef void plain_slot(
+    const double* table, const int64_t* key, const int64_t* up, const double* q, Py_ssize_t n, double* out
+) noexcept nogil:
+    """One row without rounding: runs of pairs of one parent add up in a register, in the same order."""
+    cdef Py_ssize_t i = 0, j
+    cdef double sum
+    if up == NULL:
+        for i in range(n):
+            out[i] = q[i] * table[key[i]]
+        return
+    while i < n:
+        j = up[i]
+        sum = out[j]
+        while i < n and up[i] == j:
+            sum += q[i] * table[key[i]]
+            i += 1
+        out[j] = sum
 
 
 cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
@@ -110,6 +119,9 @@ cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept
     if node.relation != IDENTITY:
         up = parents(b, node.relation, axis)
     memset(out, 0, b.count[node.axis] * R * sizeof(double))
+    if magic == 0.0 and node.table >= 0 and R == 1:
+        plain_slot(b.constants + node.table, key, up, q, b.count[axis], out)
+        return Status.OK
     for i in range(b.count[axis]):
         to = out + (i if up == NULL else up[i]) * R
         if node.table < 0:
@@ -191,65 +203,6 @@ cdef void norm(Batch* b, const Node* node, double* out) noexcept nogil:
         out[i] = sqrt(out[i]) if out[i] > 0.0 else 0.0
 
 
-cdef Status matched(Batch* b, const Node* node, double* out) noexcept nogil:
-    """Spreads or strategies of the held children of each parent; pairs of every axis ascend by unit."""
-    cdef const int64_t* args = &b.args[node.arg]
-    cdef Py_ssize_t axis = b.nodes[args[0]].axis, p, first = 0
-    cdef const int64_t* unit = b.pair_unit + axis * b.capacity
-    cdef const int64_t* own = b.pair_unit + node.axis * b.capacity
-    cdef Operand rule = operand(b, args[2], node.axis)
-    cdef Status status
-    for p in range(b.count[node.axis]):
-        while first < b.count[axis] and unit[first] < own[p]:
-            first += 1
-        if node.op == OP_MATCH:
-            status = spreads_of(b, node, p, first, own[p], row_of(&rule, p), out + p * node.rows)
-        else:
-            status = strategies_of(b, node, p, first, own[p], row_of(&rule, p), out + p * node.rows)
-        if status != Status.OK:
-            return status
-    return Status.OK
-
-
-cdef Status spreads_of(
-    Batch* b, const Node* node, int64_t parent, Py_ssize_t i, int64_t unit, const double* code, double* out
-) noexcept nogil:
-    """Form spreads of the children of one parent, each at its place."""
-    cdef const int64_t* args = &b.args[node.arg]
-    cdef Py_ssize_t axis = b.nodes[args[0]].axis
-    cdef const int64_t* up = parents(b, node.relation, axis)
-    cdef Operand x = operand(b, args[0], axis), place = operand(b, args[1], axis)
-    cdef double delta[MAX_PLACES]
-    if code[1] > MAX_PLACES or node.rows != <Py_ssize_t>(code[0] + 2.0 * code[1]):
-        return Status.CAPACITY
-    memset(delta, 0, <Py_ssize_t>code[1] * sizeof(double))
-    while i < b.count[axis] and b.pair_unit[axis * b.capacity + i] == unit:
-        if up[i] == parent:
-            delta[<Py_ssize_t>row_of(&place, i)[0]] += row_of(&x, i)[0]
-        i += 1
-    return spreads_kernel(code, delta, out)
-
-
-cdef Status strategies_of(
-    Batch* b, const Node* node, int64_t parent, Py_ssize_t i, int64_t unit, const double* rule, double* out
-) noexcept nogil:
-    """Group the contracts of one parent."""
-    cdef const int64_t* args = &b.args[node.arg]
-    cdef Py_ssize_t axis = b.nodes[args[0]].axis, n = 0
-    cdef const int64_t* up = parents(b, node.relation, axis)
-    cdef Operand x = operand(b, args[0], axis), feature = operand(b, args[1], axis)
-    cdef double lots[MAX_TYPES]
-    cdef const double* row[MAX_TYPES]
-    while i < b.count[axis] and b.pair_unit[axis * b.capacity + i] == unit:
-        if up[i] == parent and row_of(&x, i)[0] != 0.0:
-            if n == MAX_TYPES:
-                return Status.CAPACITY
-            lots[n], row[n] = row_of(&x, i)[0], row_of(&feature, i)
-            n += 1
-        i += 1
-    return group_kernel(lots, row, n, rule, out)
-
-
 cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
     cdef const double* x = b.scratch + b.nodes[b.args[node.arg]].offset
     cdef const int64_t* up = parents(b, node.relation, node.axis)
@@ -259,15 +212,36 @@ cdef void read_parent(Batch* b, const Node* node, double* out) noexcept nogil:
             out[i * R + r] = x[up[i] * R + r]
 
 
+cdef const double* as_column(Batch* b, const Operand* x, Py_ssize_t n, double* room) noexcept nogil:
+    """An argument of one row as an array along the pairs; a table by key is gathered."""
+    cdef Py_ssize_t i
+    if x.stride == 0 or x.key == NULL:
+        return x.base
+    for i in range(n):
+        room[i] = x.base[x.key[i]]
+    return room
+
+
+cdef inline bint in_one_piece(const Node* node, const Operand* x) noexcept nogil:
+    """Whether every argument is one array of all pairs and rows, one figure, or of one row a pair where that is all."""
+    cdef Py_ssize_t a
+    for a in range(node.n_args):
+        if x[a].stride == 0 and x[a].step == 0:
+            continue
+        if x[a].stride != node.rows or (x[a].key != NULL and node.rows != 1):
+            return False
+    return True
+
+
 cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
     """Operations within one key: read the arguments of each pair, write its rows."""
-    cdef Operand x[4]
+    cdef Operand x[MAX_ARGUMENTS]
     cdef const double* row[4]
     cdef Py_ssize_t step[4]
     cdef Py_ssize_t i, a
     cdef const int64_t* args = &b.args[node.arg]
     cdef Element e
-    if node.n_args > 4:
+    if node.n_args > MAX_ARGUMENTS:
         return Status.PROGRAM
     e.op, e.n_args, e.rows, e.variant = node.op, node.n_args, node.rows, node.table
     e.rows_in = b.nodes[args[0]].rows
@@ -275,6 +249,13 @@ cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
     for a in range(node.n_args):
         x[a] = operand(b, args[a], node.axis)
         step[a] = x[a].step
+    if along_rows(node.op) and in_one_piece(node, x):  # the pairs are as good as rows: one call for all
+        e.rows = b.count[node.axis] * node.rows
+        for a in range(node.n_args):
+            step[a] = 0 if x[a].stride == 0 else 1
+            row[a] = as_column(b, &x[a], b.count[node.axis], b.gathered + a * b.capacity)
+        element(&e, row, step, out)
+        return Status.OK
     for i in range(b.count[node.axis]):
         for a in range(node.n_args):
             row[a] = row_of(&x[a], i)
@@ -334,9 +315,6 @@ cdef Status run_block(Batch* b) noexcept nogil:
                 return status
     return Status.OK
 
-
-cdef enum:
-    MAX_HOLDINGS = 32
 
 # ---- face ----------------------------------------------------------------------------------
 
@@ -398,6 +376,7 @@ def evaluate(
     """Run a program over units [first, last) of a book; see ``plan.pyi``."""
     cdef Batch b
     cdef Source feed[MAX_HOLDINGS]
+    cdef int64_t leader[MAX_HOLDINGS]
     cdef const int64_t[::1] column
     cdef Py_ssize_t s, unit, local, end, keys = key_start[key_start.shape[0] - 1]
     cdef Status status = Status.OK
@@ -429,8 +408,11 @@ def evaluate(
     b.pair_unit = b.pair_key + b.n_axes * b.capacity
     b.parent = b.pair_unit + b.n_axes * b.capacity
     b.quantity = &doubles[0]
-    b.scratch = b.quantity + b.n_holdings * b.capacity
+    b.gathered = b.quantity + b.n_holdings * b.capacity
+    b.scratch = b.gathered + MAX_ARGUMENTS * b.capacity
+    b.leader = leader
     with nogil:
+        find_leaders(&b, feed)
         memset(b.stamp, 0, keys * sizeof(int64_t))
         unit = first
         while unit < last and status == Status.OK:

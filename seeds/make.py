@@ -529,7 +529,8 @@ def eth_options(folder: Path) -> Record:
     rows = {name: vector(folder, "derive_pmrm2.json", "name", name) for name in OPTIONS}
     market = rows[BOOK_ROW]["market"]
     scene = Scene(MOMENT, {"ETH": market["spot"]})
-    for subject, name, value in (("ETH", "index", market["spot"]), *(("USDC", n, market["stable"]) for n in ("index", "peg"))):
+    stable = (("USDC", name, market["stable"]) for name in ("index", "peg"))
+    for subject, name, value in (("ETH", "index", market["spot"]), *stable):
         scene.see(subject, name, value, "Derive test row")
     options = [o for name, text in OPTIONS.items() for o in desk_options(rows[name], text)]
     for row in rows.values():

@@ -413,7 +413,7 @@ def script(*arguments, **options):
 def test_the_installed_script_answers():
     found = script("margin", SEEDS / "market-maker.json", "--json")
     data = data_of((found.returncode, found.stdout, found.stderr))
-    assert list(data["methods"]) == ["isolated", "tiered", "portfolio"]
+    assert list(data["methods"]) == ["isolated", "tiered", "array", "ten point", "portfolio"]
     assert data["methods"]["portfolio"]["initial"] > data["methods"]["portfolio"]["maintenance"] > 0
 
 

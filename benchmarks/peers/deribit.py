@@ -1,4 +1,4 @@
-"""Deribit portfolio margin of one bucket in NumPy, from the tables of a prepared method; in coin."""
+"""Deribit portfolio margin of one bucket in NumPy, from the tables of a prepared method."""
 
 import numpy as np
 
@@ -54,15 +54,14 @@ class Peer:
 
     def requirement(self, o: Operators, t, least, roll, long, short, paid, future, value, atoms) -> list:
         """Charges at both levels and equity."""
-        rate, price, unit = t["to_group"][0], t["group_price"][0], t["rounding_unit"][0]
-        worst, roll = -o.least(least * rate, 0.0), roll * rate
-        shock = self.delta_shock(o, t, long, future + short) * rate
+        unit, worst = t["rounding_unit"][0], -o.least(least, 0.0)
+        shock = self.delta_shock(o, t, long, future + short)
         of_worst = o.nearest(worst / unit) * unit - worst
         matrix = worst + of_worst + roll + shock
         of_matrix = o.nearest(matrix / unit) * unit - matrix
         owned = atoms * t["unit_value"][0]
         required = [
-            price * (matrix * t["matrix_factor"][level] + of_matrix * t["at_initial"][level])
+            matrix * t["matrix_factor"][level] + of_matrix * t["at_initial"][level]
             + t["open_orders_margin"][level] + t["mmp_margin"][level] + t["spot_margin"][level]
             for level in range(2)
         ]  # fmt: skip
@@ -75,4 +74,4 @@ class Peer:
         rising = o.most(o.least(d1 + d2, d2), 0.0)
         size = abs(o.by_sign(d2, falling, rising, rising))
         beyond = o.most(size - t["delta_threshold"][0], 0.0)
-        return size * t["delta_price"][0] * o.least(beyond * t["m_inc"][0], t["max_delta_shock"][0])
+        return size * o.least(beyond * t["m_inc"][0], t["max_delta_shock"][0])

@@ -20,15 +20,16 @@ class Peer:
         self.n_expiries = bound.size("expiry")
         one_hot = np.eye(self.n_expiries)[np.asarray(bound.maps["instrument", "expiry"])]
         by_expiry = [one_hot * t[name] for name in BY_EXPIRY]
-        rest = [t[name] for name in ("value", "day_gain", "coin_delta", *QUOTES)]
+        rest = [t[name] for name in ("value", "day_gain", "index_delta", *QUOTES)]
         self.wide = np.hstack([t["mr1_profit"], t["mr6_profit"], *by_expiry, *rest])
         self.moves = np.hstack([t["mr1_move"], t["mr6_move"]])[self.unit]
         self.close, self.cost = np.hstack([t["close_long"], t["close_short"]]), t["cost"][:, 0]
         self.basis = t["basis_rate"][:, 0]
         self.settled = int(prepared.instruments.settlement[0])
         assert (prepared.instruments.settlement == self.settled).all()
-        self.n_assets, self.size, self.coin = bound.size("asset"), t["unit_size"][:, 0], t["coin"][:, 0]
-        self.price = t["asset_price"][:, 0]
+        self.n_assets, self.size, self.coin = bound.size("asset"), t["unit_value"][:, 0], t["coin"][:, 0]
+        settlement = prepared.instruments.assets[self.settled]
+        self.price = prepared.market.price(settlement.id, settlement.underlying)
         self.plain = {name: table.ravel().tolist() for name, table in t.items() if table.size <= 4}
         kinds = (("close", "multipliers"), ("depeg", "rates"), ("discount", "rates"))
         self.tiers = {name: marginal(t[f"{name}_edges"], t[f"{name}_{rates}"]) for name, rates in kinds}
@@ -60,25 +61,24 @@ class Peer:
         t, u = self.plain, self.unit
         _, day, delta, usdt, usdc, usd = rest
         used = self.spot_in_use(o, coins, delta)
-        spot = used * t["index"][u]
         mr1, mr6 = self.scenarios(o, v, used)
         mr4, mr3, mr5 = self.by_expiry(v)
-        mr4 = mr4 + abs(spot) * t["spot_basis"][u]
-        mr9 = self.tier("depeg", self.hedged(o, usdt, usdc, usd + spot))
+        mr4 = mr4 + abs(used) * t["spot_basis"][u]
+        mr9 = self.tier("depeg", self.hedged(o, usdt, usdc, usd + used))
         stress = o.most(o.most(mr1, o.most(-day, 0.0)), mr6 * t["extreme_share"][0])
         before = stress + mr3 * t["vega_rate"][0] + mr4 + mr5 * t["rate_move"][0]
         before = before + mr9 * t["depeg_within"][0]
         unit = o.most(before, self.tier("close", close)) + mr9 * t["depeg_beside"][0]
-        owed = np.maximum(-owned, 0.0) @ self.price
+        owed = np.maximum(-owned, 0.0).sum(axis=-1)
         edges, rates = self.tiers["discount"]
         beyond = np.maximum(np.maximum(owned, 0.0)[..., None] - edges, 0.0)
-        counted = (beyond * rates).sum(axis=-1) @ self.price
+        counted = (beyond * rates).sum(axis=(-2, -1))
         required = [unit * t["unit_factor"][level] + owed * t["borrow_rate"][level] for level in range(2)]
-        equity, price = counted - owed, self.price[self.settled]
+        equity, price = counted - owed, self.price
         return [figure / price for figure in (*required, equity, equity)]
 
     def spot_in_use(self, o: Operators, coins, delta):
-        """Coins that hedge the delta of the contracts."""
+        """Spot that hedges the delta of the contracts."""
         long, short = (o.least(o.most(s * coins, 0.0), o.most(-s * delta, 0.0)) for s in (1.0, -1.0))
         return (long - short) * self.plain["spot_counts"][0]
 

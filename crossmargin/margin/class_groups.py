@@ -5,8 +5,9 @@ of classes g with offset o, and a portfolio group of products likewise, count ga
 
     N_p,i = sum_g max(L_g,i, 0) - o sum_g max(-L_g,i, 0);   requirement = max(max_i N_i, 0, minimum per option contract)
 
-Ranges: high-capitalisation broad index +6 % / -8 %, other broad index 10 %, equity and narrow index 15 % either way (SEC
-release 34-46576, FINRA 4210(g)). Where the ten points lie, offsets and minimums are known from general descriptions alone.
+Ranges: high-capitalisation broad index +6 % / -8 %, other broad index 10 %, equity and narrow index 15 % either way
+(SEC release 34-46576, FINRA 4210(g)). Where the ten points lie, offsets and minimums are known from general
+descriptions alone.
 """
 
 from typing import Any

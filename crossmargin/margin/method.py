@@ -1,6 +1,6 @@
 """What every margin method is: immutable parameters with a date and a source, and the plan they build."""
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -18,6 +18,13 @@ from crossmargin.portfolio import Portfolio
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of parameter records: unknown fields are refused."""
+
+
+def check_choices(record: msgspec.Struct, where: str = "") -> None:
+    """Refuse a value that is none of its field's choices: decoding checks them, making a record does not."""
+    for field in msgspec.structs.fields(record):
+        if get_origin(field.type) is Literal:
+            check.one_of(field.name, getattr(record, field.name), get_args(field.type), where)
 
 
 class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):

@@ -67,8 +67,11 @@ class Prepared:
         check_held(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)
-        cuts = np.cumsum([self.bound.n_rows(self.program.nodes[n]) for n in nodes])[:-1]
-        return dict(zip(names, np.split(out, cuts, axis=1), strict=True))
+        found, at = {}, 0
+        for name, node in zip(names, nodes, strict=True):
+            width = self.bound.n_rows(self.program.nodes[node])
+            found[name], at = out[:, at : at + width], at + width
+        return found
 
     def check_instruments(self, book: Book) -> None:
         """Item numbers of a book mean something only among the instruments that were prepared."""
@@ -182,9 +185,15 @@ class Prepared:
 
     def currency_prices(self, book: Book) -> Floats:
         """Quote currency per unit of each unit's account currency."""
-        assets = [book.instruments.assets[i] for i in sorted(set(book.currency.tolist()))]
-        price = {book.instruments.asset_index[a.id]: self.market.price(a.id, a.underlying) for a in assets}
-        return np.array([price[i] for i in book.currency.tolist()])
+        for row in set(book.currency.tolist()) - self.prices.keys():
+            asset = book.instruments.assets[row]
+            self.prices[row] = self.market.price(asset.id, asset.underlying)
+        return np.array([self.prices[row] for row in book.currency.tolist()])
+
+    @cached_property
+    def prices(self) -> dict[int, float]:
+        """Prices of account currencies, as they are asked for."""
+        return {}
 
 
 def quanta_of(bound: Binding, quantum: float | Quanta) -> Quanta:

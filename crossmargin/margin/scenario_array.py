@@ -7,9 +7,9 @@ Per combined commodity, with L_s the loss in scenario s:
     weighted price risk = max(price risk, 0) / |net delta|
     requirement = max(SR + inter-month charge + delivery charge - inter-commodity credit, short option minimum)
 
-Net option value is part of the equity. Sources: CME advisory 10-409 and spread reports as clearing houses' guides tell the
-method; parameters are the user's. SPAN is CME's trademark; this is not CME's program. Not built: credits by tier deltas,
-scanning-based and super spreads, percent-of-risk spread rates, limit option value.
+Net option value is part of the equity. Sources: CME advisory 10-409 and spread reports as clearing houses' guides
+tell the method; parameters are the user's. SPAN is CME's trademark; this is not CME's program. Not built: credits by
+tier deltas, scanning-based and super spreads, percent-of-risk spread rates, limit option value.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Parameters of scenario-array margin: scenarios, arrays as a clearing house's file gives them, spreads, credits, minimums.
+"""Parameters of scenario-array margin: scenarios, arrays as a file gives them, spreads, credits, minimums.
 
 Money is per contract in the settlement asset, ranges too unless they are a fraction; months read ``202509``.
 """
@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from crossmargin import _checks as check
-from crossmargin.margin.method import Parameters
+from crossmargin.margin.method import Parameters, check_choices
 from crossmargin.margin.plan.matchers import COUNTING
 
 
@@ -51,6 +51,9 @@ class SpreadLeg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_l
     side: Literal["A", "B"]
     ratio: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_choices(self, "of spread leg")
+
 
 class Spread(Parameters, frozen=True, kw_only=True):
     """An inter-month spread and its charge."""
@@ -77,8 +80,8 @@ class Delivery(Parameters, frozen=True, kw_only=True):
 class Commodity(Parameters, frozen=True, kw_only=True):
     """A combined commodity, named by its underlying; spreads in priority order, series before tiers.
 
-    ``price_scan_range`` is money per contract, or ``price_scan_fraction`` a share of the price. ``weighted_price_risk``:
-    1 price risk per delta, 2 at most the scan range, 3 the scan range itself.
+    ``price_scan_range`` is money per contract, or ``price_scan_fraction`` a share of the price.
+    ``weighted_price_risk``: 1 price risk per delta, 2 at most the scan range, 3 the scan range itself.
     """
 
     price_scan_range: float | None = None
@@ -96,6 +99,7 @@ class Commodity(Parameters, frozen=True, kw_only=True):
     short_option_count: Literal["gross", "larger"] = "gross"
 
     def __post_init__(self) -> None:
+        check_choices(self, "of commodity")
         ranges = (self.price_scan_range, self.price_scan_fraction)
         if (ranges[0] is None) == (ranges[1] is None):
             raise check.refuse("price_scan_range", "be given, or price_scan_fraction, not both", ranges)
@@ -125,6 +129,7 @@ class CreditLeg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_l
     credit: float
 
     def __post_init__(self) -> None:
+        check_choices(self, "of credit leg")
         check.positive("ratio", self.ratio, "of credit leg")
         check.fraction("credit", self.credit, "of credit leg")
 

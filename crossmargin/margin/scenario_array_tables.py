@@ -46,12 +46,7 @@ def scan_label(number: int, scan: Scan) -> str:
 
 def instrument_tables(method: "ScenarioArrayMargin", instruments: Instruments, market: Market) -> dict[str, Any]:
     """Gain of one lot in every scenario, quote currency, and what the risks are read from."""
-    gain = computed_gains(method, instruments, market)
-    delta = contract_deltas(instruments, market)
-    for name, array in method.arrays.items():
-        if name in instruments.index:
-            gain[instruments.index[name]] = -np.array(array.losses)
-            delta[instruments.index[name]] = array.delta
+    gain, delta = contracts(method, instruments, market)
     lot, price = instruments.lot_size, asset_prices(instruments, market)[instruments.settlement]
     gain = gain * (lot * price)[:, None]
     kinds = {
@@ -66,6 +61,19 @@ def instrument_tables(method: "ScenarioArrayMargin", instruments: Instruments, m
         "delta": delta * lot,
         **{name: lot * of_right for name, of_right in kinds.items()},
     }
+
+
+def contracts(method: "ScenarioArrayMargin", instruments: Instruments, market: Market) -> tuple[Floats, Floats]:
+    """Gains and delta of one contract: as a file gives them (loss positive, no volatility needed), or computed."""
+    gain, delta = np.zeros((len(instruments), len(method.scenarios))), np.zeros(len(instruments))
+    own = [i for i, row in enumerate(instruments) if row.id not in method.arrays]
+    rest = Instruments.of([instruments.rows[i] for i in own], instruments.assets)
+    gain[own], delta[own] = computed_gains(method, rest, market), contract_deltas(rest, market)
+    for name, array in method.arrays.items():
+        if name in instruments.index:
+            gain[instruments.index[name]] = -np.array(array.losses)
+            delta[instruments.index[name]] = array.delta
+    return gain, delta
 
 
 def pairs(scenarios: Sequence[Scan]) -> list[int]:
@@ -95,7 +103,7 @@ def money_range(c: Commodity, value: float) -> float:
 
 
 def option_gains(method: "ScenarioArrayMargin", o: Options, rules: Sequence[Commodity], size: Floats) -> Floats:
-    """``size (V(F + m range, shifted volatility, T - lookahead) - V)``; the range in points, or a share of the forward."""
+    """``size (V(F + m range, shifted volatility, T - lookahead) - V)``; range in points, or a share of the forward."""
     move, shift = (np.array([getattr(s, name) for s in method.scenarios]) for name in ("move", "volatility"))
     points = np.array([money_range(c, f * z) / z for c, f, z in zip(rules, o.forward, size, strict=True)])
     later = replace(o, years=np.maximum(o.years - np.array([c.lookahead_days for c in rules]) / DAYS, 0.0))

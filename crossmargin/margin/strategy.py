@@ -19,7 +19,7 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import YEAR_NS, Instrument, Instruments, Kind, Payoff, Right
 from crossmargin.margin.listing import Listing
-from crossmargin.margin.method import Method, Parameters
+from crossmargin.margin.method import Method, Parameters, check_choices
 from crossmargin.margin.plan.builder import Builder, Expression
 from crossmargin.margin.plan.matchers import BOUND, FEATURES
 from crossmargin.margin.plan.program import Program
@@ -39,6 +39,7 @@ class Product(Parameters, frozen=True, kw_only=True):
     leverage: float = 1.0
 
     def __post_init__(self) -> None:
+        check_choices(self, "of product")
         check.positive("leverage", self.leverage, "of product")
 
 
@@ -61,6 +62,7 @@ class StrategyMargin(Method, frozen=True, kw_only=True, tag="strategy"):
     exact_contracts: int = 8
 
     def __post_init__(self) -> None:
+        check_choices(self, f"of {self.name!r}")
         for name in ("broad", "other", "minimum", "long_dated_rate"):
             check.fraction(name, getattr(self, name), f"of {self.name!r}")
         for name in ("stock_long", "stock_short"):

@@ -25,4 +25,3 @@ def portfolio_margin(*assets: str, max_move: float = MAX_MOVE) -> ScenarioMargin
     )  # fmt: skip
     collateral = tuple(Haircut(asset=name, in_scenario=False) for name in assets)
     return ScenarioMargin(name="Aevo portfolio margin", source=SOURCE, scenarios=grid, collateral=collateral)
-

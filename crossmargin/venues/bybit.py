@@ -2,9 +2,10 @@
 
     unit maintenance = max loss + contingencies;   initial = im_factor * maintenance
 
-At each price one volatility is chosen for the whole unit, the worst; the loss is the worst over prices. A perpetual moves
-by its mark, an option from its printed mark to Black-76 at the shocked forward and volatility. Spot that hedges may carry
-losses of its price level, never add to them. Source: the API's portfolio-margin page; what is open: ``bybit_parameters``.
+At each price one volatility is chosen for the whole unit, the worst; the loss is the worst over prices. A perpetual
+moves by its mark, an option from its printed mark to Black-76 at the shocked forward and volatility. Spot that hedges
+may carry losses of its price level, never add to them. Source: the API's portfolio-margin page; what is open:
+``bybit_parameters``.
 """
 
 from dataclasses import replace

@@ -1,7 +1,8 @@
 """Every method that a venue's published set makes without more being said, to hold one book at all of them.
 
 A method takes what an account holds: its underlyings and the asset that stands for cash. Left to files, since they
-want more: Mango and Drift (a set a token and market), clearing methods (ranges of a house, what kind of index or stock).
+want more: Mango and Drift (a set a token and market), clearing methods (ranges of a house, what kind of index or
+stock).
 """
 
 from collections import Counter

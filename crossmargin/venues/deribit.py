@@ -4,9 +4,10 @@
     risk_matrix = worst_case + roll_shock + delta_shock
 
 A bucket is an underlying settled in one currency; its profits and losses are those in that currency, at the shocked
-price, times the currency's price now, so that every sum is in the quote currency. What a bucket gains counts ``pnl_offset``, at most ``max_offsetable_pnl``. Source: the venue's pages and
-API, rules of ``deribit_tables``; what they leave open is a reading of ``deribit_parameters``. Correlation contingency
-and the rules of the reported amounts are not public.
+price, times the currency's price now, so that every sum is in the quote currency. What a bucket gains counts
+``pnl_offset``, at most ``max_offsetable_pnl``. Source: the venue's pages and API, rules of ``deribit_tables``; what
+they leave open is a reading of ``deribit_parameters``. Correlation contingency and the rules of the reported amounts
+are not public.
 """
 
 from typing import Any
@@ -174,7 +175,7 @@ def portfolio_margin(
 
 
 def worst_case_bucket(found: Requirement, buckets_count: int = 4) -> dict[str, Any]:
-    """The venue's field: ``bucket`` (1 the lowest price), ``side`` of the unshocked one, ``source``, ``index`` from 1."""
+    """The venue's field: ``bucket`` (1 the lowest price), ``side`` of the middle one, ``source``, ``index`` from 1."""
     vectors = np.array(found.outputs["aggregated_risk_vectors"])
     at, standard = int(vectors.argmin()), 3 * (2 * buckets_count + 1)
     if at >= standard:

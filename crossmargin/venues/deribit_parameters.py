@@ -10,7 +10,7 @@ import msgspec
 
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
-from crossmargin.margin.method import Parameters, decode
+from crossmargin.margin.method import Parameters, check_choices, decode
 from crossmargin.venues.dated import LATEST, in_force
 
 ORDER = "initial >= maintenance"
@@ -46,6 +46,7 @@ class Currency(Parameters, frozen=True, kw_only=True):
             check.number(name, getattr(self, name), "of currency", low=0.0)
         for name in ("haircut", "pnl_offset"):
             check.fraction(name, getattr(self, name), "of currency")
+        check_choices(self, "of currency")
 
 
 class Pair(Parameters, frozen=True, kw_only=True):
@@ -106,6 +107,9 @@ class Readings(Parameters, frozen=True, kw_only=True):
     roll_growth: Literal["exponential", "linear"] = "exponential"
     between_buckets: Literal["separate", "joint"] = "separate"
     option_delta: Literal["net of premium", "black"] = "net of premium"
+
+    def __post_init__(self) -> None:
+        check_choices(self, "of readings")
 
 
 def load_parameters(data: bytes) -> Engine:

@@ -40,7 +40,7 @@ def price_moves(pair: Pair, buckets: int) -> Floats:
 
 
 def volatility_shock(pair: Pair, volatility: Floats, days: Floats, shock: str, floor: str = "shocked") -> Floats:
-    """``max(vol (1 + up t), floor)`` or ``max(vol (1 - down t), 0)``, ``t = (30 / days)^power``; floor on the base if so read."""
+    """``max(vol (1 + up t), floor)`` or ``max(vol (1 - down t), 0)``, ``t = (30 / days)^power``; ``floor`` as read."""
     rule = VolatilityRule(
         short_power=pair.short_term_vega_power, long_power=pair.long_term_vega_power,
         floor_up=pair.min_volatility_for_shock_up if floor == "shocked" else 0.0,
@@ -51,7 +51,7 @@ def volatility_shock(pair: Pair, volatility: Floats, days: Floats, shock: str, f
 
 
 def extended_scale(pair: Pair, *, coin: bool) -> Floats:
-    """What a tail profit counts: ``factor range / |m|``, in coin at the edge of the range: ``(1 + m) / (1 +- range)``."""
+    """What a tail profit counts: ``factor range / |m|``, in coin times ``(1 + m) / (1 +- range)``, the range's edge."""
     m = np.array(EXTENDED)
     scale = pair.extended_table_factor * pair.price_range / np.abs(m)
     return scale * (1.0 + m) / (1.0 + np.sign(m) * pair.price_range) if coin else scale

@@ -1,11 +1,12 @@
 """OKX portfolio margin: risk units MR1 to MR7 and MR9, borrowing MR8, discounted equity.
 
     unit maintenance = max(max(MR1, MR2, MR6) + MR3 + MR4 + MR5, MR7) + MR9;   unit initial = im_factor * that
-    maintenance = sum of units + MR8;   initial = sum of units + borrow IMR;   equity = discounted equity of each currency
+    maintenance = sum of units + MR8;   initial = sum of units + borrow IMR
+    equity = discounted equity of each currency
 
-A unit is one underlying with all its contracts and the spot that hedges them. Components say what each term adds, so that
-they sum to the requirement; the outputs ``mr1`` .. ``mr9`` are the venue's figures. Source: the announcement of 2024-05-31,
-the API's position builder; rules of single figures: ``okx_tables``; what is open: ``okx_parameters``.
+A unit is one underlying with all its contracts and the spot that hedges them. Components say what each term adds, so
+that they sum to the requirement; the outputs ``mr1`` .. ``mr9`` are the venue's figures. Source: the announcement of
+2024-05-31, the API's position builder; rules of single figures: ``okx_tables``; what is open: ``okx_parameters``.
 """
 
 from collections.abc import Callable
@@ -144,7 +145,7 @@ def liquidation_fee(liability: Figure, rate: Figure) -> Figure:
 
 
 def spot_in_use(m: Builder, positions: Held, balances: Held) -> Expression:
-    """Spot of a unit that offsets the delta of its contracts, at the index: the smaller of both where they are opposite."""
+    """Spot that offsets the delta of a unit's contracts, at the index: the smaller of both, if they are opposite."""
     coins, delta = balances.sum("coin", by="unit"), positions.sum("index_delta", by="unit")
     long, short = m.min(coins.positive(), delta.short()), m.min(coins.short(), delta.positive())
     return (long - short) * m.given("spot_counts")

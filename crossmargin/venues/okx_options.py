@@ -3,7 +3,8 @@
 Per coin, with F the same expiry's forward, m the mark, f the factor of the short size (1 in the first tier):
 
     short IM = max(a, b - otm / F) f + m;   call MM = c f + m;   put MM = max(c, c m) f + m;   long: nothing
-    buy to open  price + fee;   sell to open  max(IM - price, a);   buy to close  max(price - IM + fee, 0);   sell to close  0
+    buy to open  price + fee;   sell to open  max(IM - price, a)
+    buy to close  max(price - IM + fee, 0);   sell to close  0
 
 Coin-settled contracts in coin; dollar-settled ones the same times the index, with m and prices as fractions of it.
 Orders of one instrument and side are charged at their average limit, which is exact for one order. Options do not count

@@ -1,7 +1,8 @@
 """Parameter sets of OKX portfolio margin, dated. Moves and rates are fractions, tiers quote currency.
 
-What a source leaves open is a named figure: ``volatility`` (which of two shocks applies), ``depeg_in_maximum`` (whether MR9
-enters the maximum with MR7), ``vega_rate`` and ``rate_move`` (MR3 and MR5, whose rules are not public: 0 charges nothing).
+What a source leaves open is a named figure: ``volatility`` (which of two shocks applies), ``depeg_in_maximum``
+(whether MR9 enters the maximum with MR7), ``vega_rate`` and ``rate_move`` (MR3 and MR5, whose rules are not public: 0
+charges nothing).
 """
 
 from typing import Literal
@@ -10,7 +11,7 @@ import msgspec
 
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
-from crossmargin.margin.method import Parameters
+from crossmargin.margin.method import Parameters, check_choices
 from crossmargin.venues.dated import LATEST, in_force
 
 Slices = tuple[tuple[float, float], ...]  # (width, rate): marginal, the first from 0
@@ -77,6 +78,7 @@ class Rules(Parameters, frozen=True, kw_only=True):
                 check.fraction(name, figure)
         check.ascending("shock_days", check.floats("shock_days", self.shock_days))
         check_tiers(self)
+        check_choices(self, "of rules")
         check_slices("depeg", self.depeg, high=1.0)
         for asset, slices in self.discount.items():
             check_slices(f"discount of {asset!r}", slices, high=1.0)

@@ -29,7 +29,7 @@ QUOTES = ("usdt", "usdc", "usd")
 
 
 def volatility_change(p: Rules, volatility: Floats, days: Floats) -> Floats:
-    """Size of the shock in points: the larger of a relative and an absolute one, by time to expiry, or one if so read."""
+    """Size of the shock in points: the larger of a relative and an absolute one by time to expiry, or as read."""
     relative = np.interp(days, p.shock_days, p.shock_relative) * volatility
     points = np.interp(days, p.shock_days, p.shock_points)
     return {"larger": np.maximum(relative, points), "relative": relative, "absolute": points}[p.volatility]

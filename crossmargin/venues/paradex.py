@@ -24,7 +24,10 @@ from crossmargin.scenario.sets import VolatilityRule
 from crossmargin.venues.paradex_cross import CrossMargin, cross_margin, opposite_orders, order_accepted, position_limits
 from crossmargin.venues.paradex_parameters import DATE, RULES, SOURCE, AssetRules, Rules
 
-__all__ = ["CrossMargin", "PortfolioMargin", "cross_margin", "order_accepted", "portfolio_margin", "position_limits"]
+__all__ = [
+    "CrossMargin", "PortfolioMargin", "cross_margin", "opposite_orders", "order_accepted", "portfolio_margin",
+    "position_limits",
+]  # fmt: skip
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
 DAYS_OF_POWER = 30.0

@@ -1,6 +1,7 @@
 """Paradex cross margin: every market at the larger of its two open sizes, options alone, and the check of an order.
 
-    net IMR = max(B + p, A - p, 0) IMF mark;   IMR = net + fee provision + open loss;   MMR = 0.5 |p| IMF mark + exit fee
+    net IMR = max(B + p, A - p, 0) IMF mark;   IMR = net + fee provision + open loss
+    MMR = 0.5 |p| IMF mark + exit fee
     long option min(m, long_itm S);   short option max(short_itm S - otm, short_otm S);   maintenance half of it
 
 B and A are resting buys and sells, p the position. The cap of a short put is not stated on the page and not applied.

@@ -45,7 +45,7 @@ class OptionRates(Parameters, frozen=True, kw_only=True):
 
 
 class Rules(Parameters, frozen=True, kw_only=True):
-    """Figures of one date. ``funding_hours`` of funding and ``fee_rate`` of notional are provided for at both levels."""
+    """Figures of one date; ``funding_hours`` of funding and ``fee_rate`` of notional are provided at both levels."""
 
     assets: dict[str, AssetRules]
     mm_factor: float = 0.5
@@ -62,7 +62,7 @@ class Rules(Parameters, frozen=True, kw_only=True):
 
 
 class CrossRules(Parameters, frozen=True, kw_only=True):
-    """Cross margin: initial margin fraction by underlying, options, provisions; ``limits`` of a position in contracts."""
+    """Cross margin: initial margin fraction by underlying, options, provisions; position ``limits`` in contracts."""
 
     imf: dict[str, float]
     options: dict[str, OptionRates] = msgspec.field(default_factory=dict)

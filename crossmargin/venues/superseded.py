@@ -18,7 +18,7 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
 from crossmargin.margin.listing import Listing
-from crossmargin.margin.method import Method
+from crossmargin.margin.method import Method, check_choices
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
@@ -45,6 +45,7 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
     forwards: Literal["market", "basis"] = "market"  # of futures: observed, or the index grown at the expiry's rate
 
     def __post_init__(self) -> None:
+        check_choices(self, f"of {self.name!r}")
         moves = check.floats("moves", self.moves)
         check.require_all("moves", "be > -1", moves, moves > -1.0)
         for name in ("volatility_move", "power", "future_rate", "option_rate"):

@@ -71,7 +71,8 @@ def contracts(rng):
         for n in range(5):
             yield {
                 "id": f"{name} {n}", "class": name,
-                "kind": "call" if n == 3 else ("call", "put")[rng.integers(2)], "multiplier": (100, 10)[n == 4], "price": rng.uniform(0.1, 9),
+                "kind": "call" if n == 3 else ("call", "put")[rng.integers(2)],
+                "multiplier": (100, 10)[n == 4], "price": rng.uniform(0.1, 9),
                 "strike": float(round(price * (2.0 if n == 3 else rng.uniform(0.8, 1.2)))),
                 "years": (0.125, 0.5)[n % 2], "forward": price * (1.01, 1.03)[n % 2],
                 "volatility": 0.15 if n == 3 else rng.uniform(0.15, 0.6),

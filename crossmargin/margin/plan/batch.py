@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
@@ -37,7 +38,9 @@ class Column(IntEnum):
     TABLE = 9
 
 
-BLOCK_UNITS, BLOCK_ROWS = 64, 1024
+BLOCK_UNITS, BLOCK_ROWS = 64, 4096
+DEAD = -1
+ARGUMENTS = 4  # columns that an operation may gather
 SORTS = {"kth", "tail_mean"}
 VARIANTS = {"mul_div": MODES, "fold": FOLDS}
 
@@ -73,20 +76,43 @@ class Layout:
     holding: Integers
     items: Integers
     key_start: Integers
+    refusals: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[int, tuple[int, ...]], tuple[Integers, int]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
-    def offsets(self, capacity: int, kept: Sequence[int]) -> tuple[Integers, int]:
-        """Node table with scratch offsets for this capacity, and the doubles that it needs."""
+    def offsets(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
+        """Node table with scratch offsets for this capacity, and the doubles that it needs; found once for each."""
+        if (capacity, kept) not in self.known:
+            self.known[capacity, kept] = self.lay_scratch(capacity, kept)
+        return self.known[capacity, kept]
+
+    def lay_scratch(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
+        """Give every node that the kept ones need a place until it was last read; the others are dead."""
         nodes, arena = self.nodes.copy(), Arena()
         last = last_reads(self.bound, kept)
         ending: dict[int, list[int]] = {}
         for number, end in last.items():
             ending.setdefault(end, []).append(number)
         for number, node in self.bound.program:
-            if not node.free:
-                nodes[number, Column.OFFSET] = arena.take(self.buffer(number, capacity))
+            if node.free:
+                continue
+            if number not in last and number not in kept:
+                nodes[number, Column.KEYS] = DEAD
+                continue
+            nodes[number, Column.OFFSET] = arena.take(self.buffer(number, capacity))
             for done in ending.get(number, ()):
                 arena.give(int(nodes[done, Column.OFFSET]), self.buffer(done, capacity))
         return nodes, arena.size
+
+    def refused(self, n_instruments: int, n_assets: int) -> dict[str, NDArray[np.bool_]]:
+        """Which items of a table no holding takes, by what a book holds of them."""
+        if not self.refusals:
+            orders = set(FEEDS) - {"cost", "balance"}
+            takers = (("position", {"position"}, n_instruments), ("order", orders, n_instruments))
+            for what, sources, size in (*takers, ("balance", {"balance"}, n_assets)):
+                self.refusals[what] = ~total_items(self.bound, sources, size)
+        return self.refusals
 
     @cached_property
     def keyed(self) -> "Layout":
@@ -101,10 +127,22 @@ class Layout:
         return capacity * self.bound.n_rows(node) + work
 
 
+def needed(bound: Binding, kept: Sequence[int]) -> set[int]:
+    """Nodes that the kept ones are computed from, themselves included."""
+    found, left = set(), list(kept)
+    while left:
+        number = left.pop()
+        if number not in found:
+            found.add(number)
+            left += bound.program.nodes[number].args
+    return found
+
+
 def last_reads(bound: Binding, kept: Sequence[int]) -> dict[int, int]:
-    """The last node that reads each computed value; kept ones are never given back."""
+    """The last node that reads each computed and needed value; kept ones are never given back."""
     last: dict[int, int] = {}
-    for number, node in bound.program:
+    for number in sorted(needed(bound, kept)):
+        node = bound.program.nodes[number]
         if not node.free:
             last[number] = max(last.get(number, number), number)
         for argument in node.args:
@@ -134,7 +172,7 @@ def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
         magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
-        holding=table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items),
+        holding=shared(table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items), items),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
     )
@@ -190,6 +228,14 @@ def table3(pairs: Sequence[tuple[int, int]], arrays: Sequence[Integers]) -> Inte
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
+def shared(rows: Integers, arrays: Sequence[Integers]) -> Integers:
+    """Give equal arrays of items one offset, so that the kernel sees that they are equal."""
+    for row, array in enumerate(arrays):
+        same = next(i for i, other in enumerate(arrays) if np.array_equal(array, other))
+        rows[row, 2] = rows[same, 2]
+    return rows
+
+
 def joined(arrays: Sequence[Integers]) -> Integers:
     return np.concatenate([*arrays, np.zeros(1, dtype=np.int64)]).astype(np.int64)
 
@@ -221,8 +267,9 @@ def run_feeds(
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
     capacity = capacity_of(sources)
-    nodes, scratch = layout.offsets(capacity, wanted)
-    bounds = np.linspace(0, n_units, max(1, min(threads, n_units)) + 1).astype(int).tolist()
+    nodes, scratch = layout.offsets(capacity, tuple(wanted))
+    parts = max(1, min(threads, n_units))
+    bounds = [n_units * part // parts for part in range(parts + 1)]
     laid = layout.keyed if by_key else layout
 
     def part(first: int, last: int) -> int:
@@ -256,29 +303,31 @@ def run_range(
         layout.holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
         *units, BLOCK_UNITS, capacity,
         np.empty(2 * keys + n_axes * (1 + 2 * capacity) + n_relations * capacity, dtype=np.int64),
-        np.empty(len(layout.holding) * capacity + scratch, dtype=np.float64),
+        np.empty((len(layout.holding) + ARGUMENTS) * capacity + scratch, dtype=np.float64),
         out,
     )  # fmt: skip
 
 
 def capacity_of(sources: tuple[Feed, ...]) -> int:
-    """Rows of a block: the usual number, or those of the largest unit."""
-    rows = np.sum([np.diff(start) for start, _, _ in sources], axis=0)
-    largest = int(rows.max()) if len(rows) else 0
-    wanted = min(BLOCK_ROWS, int(rows.sum()))
-    return max(wanted, largest, min(BLOCK_UNITS, len(rows)), 1)
+    """Rows of a block: the usual number, or those of the largest unit; a power of two, so that few layouts arise."""
+    n_units = len(sources[0][0]) - 1
+    total = sum(int(start[-1]) for start, _, _ in sources)
+    largest = total
+    if n_units > 1 and total > BLOCK_ROWS:
+        largest = int(np.sum([np.diff(start) for start, _, _ in sources], axis=0).max())
+    rows = max(min(BLOCK_ROWS, total), min(largest, total), min(BLOCK_UNITS, n_units), 1)
+    return 1 << (rows - 1).bit_length()
 
 
 def check_held(layout: Layout, book: Book) -> None:
     """Refuse a book that holds, or would by an order, what the method does not know."""
-    instruments = [row.id for row in book.instruments]
-    takers = (
-        ("position", book.positions["instrument"], instruments, {"position"}),
-        ("order", book.orders["instrument"], instruments, set(FEEDS) - {"cost", "balance"}),
-        ("balance", book.balances["asset"], [asset.id for asset in book.instruments.assets], {"balance"}),
+    refused = layout.refused(len(book.instruments), len(book.instruments.assets))
+    columns = (
+        ("position", book.positions["instrument"], book.instruments.rows),
+        ("order", book.orders["instrument"], book.instruments.rows),
+        ("balance", book.balances["asset"], book.instruments.assets),
     )
-    for what, item, names, sources in takers:
-        bad = ~total_items(layout.bound, sources, len(names))[item]
+    for what, item, rows in columns:
+        bad = refused[what][item]
         if bad.any():
-            name = names[item[int(np.flatnonzero(bad)[0])]]
-            raise check.refuse(what, "be one that the method can hold", name)
+            raise check.refuse(what, "be one that the method can hold", rows[item[int(np.flatnonzero(bad)[0])]].id)

@@ -339,7 +339,7 @@ class Builder:
         return line
 
     def charges(self, whole: Expression, lines: "dict[str, Expression]") -> Expression:
-        """Name the lines of a requirement that is not their plain sum (a maximum): what each adds, so that they sum to it.
+        """Name the lines of a requirement that is no plain sum (a maximum): what each adds, so that they sum to it.
 
         The requirement keeps ``whole``, whose shape a worst fill can follow; the lines are for people.
         """

@@ -105,7 +105,9 @@ class Intervals:
         if node.op == "group":
             alone = climbed(np.add, size * greatest_alone(table), up, n)
             return -np.repeat(alone, rows, axis=1), np.repeat(alone, rows, axis=1)
-        most = climbed(np.add, size, up, n) / np.array([[least_ratio(r)] for r in np.broadcast_to(rule, (n, rule.shape[1]))])
+        most = climbed(np.add, size, up, n) / np.array(
+            [[least_ratio(r)] for r in np.broadcast_to(rule, (n, rule.shape[1]))]
+        )
         return -np.repeat(most, rows, axis=1), np.repeat(most, rows, axis=1)
 
     def norm(self, node: Node, number: int) -> Interval:

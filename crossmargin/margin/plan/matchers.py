@@ -92,7 +92,9 @@ def strategies(lots: Array, feature: Array, rule: Array, rows: int) -> Array:
 
 def greatest_alone(feature: Array) -> Array:
     """Most that a lot of each contract may add to a grouping or take from it, (n, 1)."""
-    units, premium, naked, owned = (np.abs(feature[:, [FEATURES.index(n)]]) for n in ("units", "premium", "naked", "owned"))
+    units, premium, naked, owned = (
+        np.abs(feature[:, [FEATURES.index(n)]]) for n in ("units", "premium", "naked", "owned")
+    )
     return units * np.maximum(premium, np.maximum(naked, owned))
 
 

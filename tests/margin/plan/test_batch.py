@@ -240,7 +240,7 @@ def test_books_that_hold_nothing(everything, n):
 
 def test_blocks_that_rows_fill_before_units(everything):
     """Each account has some 30 rows of three feeds: a block ends at its rows, not at 64 units."""
-    books = book(8, n=100, most=N_ITEMS)
+    books = book(8, n=400, most=N_ITEMS)
     rows = len(books.positions) * 2 + len(books.balances)
     assert rows > 2 * BLOCK_ROWS
     names = ["add", "total to region", "at children", "norm"]
@@ -404,6 +404,6 @@ def test_sums_beyond_the_range_of_a_quantum_are_refused():
 def test_layouts_share_scratch_memory(everything):
     """Values that are no longer read give their place back."""
     layout = lay_out(everything)
-    _, scratch = layout.offsets(64, [0])
+    _, scratch = layout.offsets(64, (0,))
     computed = [node for _, node in everything.program if not node.free]
     assert scratch < 64 * sum(everything.n_rows(node) for node in computed) / 2
