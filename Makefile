@@ -10,9 +10,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(VENV)/.run
 	$(BIN)/crossmargin margin $(SEED)
 
-# The benchmark is short and asserts that the compiled results agree; its figures are printed, not judged.
+# The benchmarks are short and assert that the compiled results agree; their figures are printed, not judged.
 test: $(VENV)/.test
 	$(BIN)/python benchmarks/plan_check.py 4000 200
+	$(BIN)/python benchmarks/venues.py 3 200 1000
 	$(BIN)/pytest
 
 # Everything that is installed follows from these files.

@@ -12,7 +12,9 @@ from typing import Annotated, Any, NoReturn
 import numpy as np
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from crossmargin import _checks as check
 from crossmargin.account import compare as compare_methods
@@ -55,7 +57,7 @@ def margin(file: File, account: AccountName = "", orders: Policy = "venue", as_j
     if as_json:
         print_json({"methods": {c.name: compare.plain(c) for c in columns}, "explanation": explained.plain()})
         return
-    out.print(compare.table(columns))
+    show(compare.table(columns))
     out.print(
         f"{columns[-1].name}: why (worst scenario: {explained.worst_scenario or 'none'})", markup=False, emoji=False
     )
@@ -95,7 +97,7 @@ def impact(
     if as_json:
         print_json({"accepted": found.accepted, **compare.impact_plain(found)})
         return
-    out.print(compare.impact_table(found))
+    show(compare.impact_table(found))
     out.print("accepted" if found.accepted else "refused: surplus initial would be negative and not better")
 
 
@@ -114,7 +116,7 @@ def liquidation_price(
     if as_json:
         print_json([compare.price_plain(price) for price in found])
         return
-    out.print(compare.price_table(found, portfolio.account.currency))
+    show(compare.price_table(found, portfolio.account.currency))
 
 
 @app.command("compare")
@@ -132,9 +134,15 @@ def compare_venues(file: File, account: AccountName = "", orders: Policy = "venu
         print_json(compare.venue_plain(found))
         return
     title = f"Margin of {portfolio.account.id}, {portfolio.account.currency}"
-    Console(width=max(out.width, compare.VENUE_WIDTH)).print(compare.venue_table(found, title))
+    show(compare.venue_table(found, title))
     for name, reason in found.left_out.items():
         out.print(f"left out: {name}: {reason}", markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """A table as wide as its figures, in a pipe too: a figure cut short is worse than a long line."""
+    options = out.options.update(max_width=10_000)
+    Console(width=max(out.width, Measurement.get(out, options, table).maximum)).print(table)
 
 
 def column(snapshot: Snapshot, portfolio: Portfolio, name: str, orders: str, step: Any) -> compare.Column:

@@ -1,6 +1,6 @@
 """What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
 
-Steps: the tests, lint and types, long fuzzing, bounds-checked kernels, sanitized kernels.
+Steps: the tests, lint and types, the venue benchmark, long fuzzing, bounds-checked kernels, sanitized kernels.
 """
 
 import datetime
@@ -78,6 +78,11 @@ def fuzz() -> list[str]:
     return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "8"})
 
 
+def benchmarks() -> list[str]:
+    """They assert that all forms agree; their figures are printed, not judged."""
+    return run([PYTHON, "benchmarks/venues.py", "10", "1000", "1000"])
+
+
 def debug() -> list[str]:
     env = install("debug", CROSSMARGIN_DEBUG="1")
     loaded_from("debug", env)
@@ -96,7 +101,7 @@ def sanitized() -> list[str]:
     return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
-STEPS = {"tests": tests, "lint and types": lint, "long fuzzing": fuzz, "bounds checks": debug,
+STEPS = {"tests": tests, "lint and types": lint, "venue benchmark": benchmarks, "long fuzzing": fuzz, "bounds checks": debug,
          "address and undefined-behaviour sanitizers": sanitized}
 
 

@@ -80,7 +80,7 @@ def table(columns: Sequence[Column]) -> "Table":
     made = Table(title=Text(f"Margin of {columns[0].requirement.account}, {currency}") if columns else None)
     made.add_column("")
     for column in columns:
-        made.add_column(Text(column.name), justify="right")
+        made.add_column(Text(column.name), justify="right", no_wrap=True)
     for line in rows(columns):
         made.add_row(*map(Text, line))
     return made
@@ -98,7 +98,7 @@ def venue_rows(found: Comparison) -> list[tuple[str, ...]]:
 
 
 VENUE_HEAD = ("method", "initial", "maintenance", "surplus", "health", "efficiency", "worst scenario")
-VENUE_WIDTH = 116  # of a line, in a pipe too
+
 
 
 def venue_table(found: Comparison, title: str) -> "Table":
