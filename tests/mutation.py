@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 import mpmath  # noqa: F401  what tests import anyway: once here, not in every child
 import msgspec  # noqa: F401
@@ -47,9 +48,9 @@ from mutants import Mutant, mutants_of  # noqa: E402
 SECONDS = 60  # a mutant that takes longer is killed
 PROCESSES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 ARGUMENTS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
-KILLED, SURVIVED, NEVER_IMPORTED = 1, 0, 3
+SURVIVED, NEVER_IMPORTED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the test file that failed
 MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
-# Test files by module, the first pattern that fits; a pattern of files that finds none is an error.
+# Test files by module, the first pattern that fits, then EVERY; a pattern of files that finds none is an error.
 TESTS = {
     "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
     "okx*": ("conformance/test_okx.py", "venues/test_okx*.py"),
@@ -57,8 +58,9 @@ TESTS = {
     "paradex*": ("conformance/test_paradex.py", "venues/test_paradex*.py"),
     "aevo": ("conformance/test_aevo.py", "venues/test_aevo*.py"),
     "dederi": ("conformance/test_dederi.py", "venues/test_dederi*.py"),
-    "superseded": ("conformance/test_dederi.py", "venues/test_superseded*.py", "venues/test_dederi*.py"),
-    "dated": ("venues/test_bybit*.py", "venues/test_okx*.py", "venues/test_deribit*.py"),
+    "superseded": ("conformance/test_de*.py", "venues/test_superseded*.py", "venues/test_dederi*.py"),
+    "dated": (),
+    "catalogue": ("account/test_comparison.py",),
     "derive_1": ("conformance/test_derive_pmrm1.py", "venues/test_derive_1*.py"),
     "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
     "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
@@ -68,6 +70,7 @@ TESTS = {
     "class_groups": ("margin/test_class_groups*.py",),
     "strategy": ("conformance/test_strategy_regt_cboe.py", "margin/test_strategy*.py"),
 }
+EVERY = ("venues/test_parameters.py", "venues/test_venues.py")
 
 
 # ---- the package under test -------------------------------------------------------------------
@@ -105,7 +108,7 @@ def tests_of(stem: str) -> list[str]:
     if patterns is None:
         raise SystemExit(f"{stem} must have its tests in the table TESTS of tests/mutation.py")
     found: list[str] = []
-    for pattern in patterns:
+    for pattern in (*patterns, *EVERY):
         files = sorted(str(path) for path in (ROOT / "tests").glob(pattern))
         if not files:
             raise SystemExit(f"tests of {stem} are missing: no file tests/{pattern}")
@@ -117,18 +120,18 @@ def tests_of(stem: str) -> list[str]:
 
 
 class Changed(SourceFileLoader):
-    """Finds and loads one module from a syntax tree instead of its file."""
+    """Finds and loads one module from changed code instead of its file."""
 
-    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+    def __init__(self, name: str, path: str, code: CodeType) -> None:
         super().__init__(name, path)
-        self.tree, self.imported = tree, False
+        self.code, self.imported = code, False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
         return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
 
-    def get_code(self, fullname: str) -> object:
+    def get_code(self, fullname: str) -> CodeType:
         self.imported = True
-        return compile(self.tree, self.path, "exec")
+        return self.code
 
 
 class Quick:
@@ -145,12 +148,13 @@ def passes(file: str) -> bool:
     return pytest.main([*ARGUMENTS, file], plugins=[Quick()]) in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 
 
-def judge(name: str, path: Path, tree: ast.Module, files: list[str]) -> int:
-    """Run the tests of one module, in a child, until one fails."""
-    loader = Changed(name, str(path), tree)
+def judge(name: str, path: Path, tree: ast.Module, files: list[str], order: list[str]) -> int:
+    """Run the tests of one module, in a child, until one fails; the exit code."""
+    loader = Changed(name, str(path), compile(tree, str(path), "exec"))
     sys.meta_path.insert(0, loader)
-    if not all(passes(file) for file in files):
-        return KILLED
+    for file in order:
+        if not passes(file):
+            return KILLED + files.index(file)
     return SURVIVED if loader.imported else NEVER_IMPORTED
 
 
@@ -211,25 +215,28 @@ def timed(files: list[str]) -> dict[str, float]:
     return found
 
 
-def run(path: Path, files: list[str], mutants: list[Mutant], tally: Tally) -> None:
-    """Every mutant of one module against its test files, in this order."""
-    name = ".".join((*path.parts[path.parts.index("crossmargin", -3) :][:-1], path.stem))
-    start, ends = time.monotonic(), Counter()
+def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tally) -> None:
+    """Every mutant of one module against its test files (with their seconds), the sharp and quick ones first."""
+    name, files = f"crossmargin.{path.parent.name}.{path.stem}", list(seconds)
+    start, kills, survivors = time.monotonic(), Counter(), 0
 
-    def task(mutant: Mutant) -> Callable[[], int]:
-        return lambda: judge(name, path, mutant.tree(), files)
+    def tasks() -> Iterator[tuple[Mutant, Callable[[], int]]]:
+        for mutant in mutants:
+            order = sorted(files, key=lambda file: seconds[file] / (1 + kills[file]))
+            yield mutant, lambda: judge(name, path, mutant.tree(), files, order)
 
     with open(os.devnull, "w") as devnull:
-        for mutant, code, _ in results(((m, task(m)) for m in mutants), devnull.fileno()):
+        for mutant, code, _ in results(tasks(), devnull.fileno()):
             if code == NEVER_IMPORTED:
                 raise SystemExit(f"{name} must be imported by its tests {', '.join(Path(f).stem for f in files)}")
-            ends[code] += 1
             tally.ran.add(mutant.key)
             tally.timed_out += code == -signal.SIGALRM
             if code == SURVIVED:
+                survivors += 1
                 tally.survivors.append(mutant)
-    seconds = time.monotonic() - start
-    print(f"{name}: {len(mutants)} mutants, {ends[SURVIVED]} survivors, {seconds:.0f} s", flush=True)
+            elif code >= KILLED:
+                kills[files[code - KILLED]] += 1
+    print(f"{name}: {len(mutants)} mutants, {survivors} survive, {time.monotonic() - start:.0f} s", flush=True)
 
 
 def report(tally: Tally, reasons: dict[tuple[str, str, str], str], modules: set[str]) -> int:
@@ -262,6 +269,7 @@ def main(folder: Path) -> int:
     options = arguments()
     if options.lone:
         os.environ["CROSSMARGIN_VECTORS"] = str(folder / "absent")
+    from conformance import rows  # reads the environment
     package = copied(folder)
     paths = chosen(package, options.modules)
     found = {path: list(mutants_of(path, str(path.relative_to(folder)))) for path in paths}
@@ -272,13 +280,15 @@ def main(folder: Path) -> int:
         return 0
     files = {path: tests_of(path.stem) for path in paths}
     os.chdir(ROOT)
+    if not rows.FOLDER.exists():
+        print("published rows are not at hand: judged by the project's own tests alone")
     seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
     tally = Tally({m.key for mutants in found.values() for m in mutants}, set(), [])
     for path, mutants in found.items():
         if path.parent.name == "venues":
             importlib.import_module("crossmargin")  # from now on no child need import what lies below
         gc.freeze()
-        run(path, sorted(files[path], key=seconds.__getitem__), mutants[:: options.sample], tally)
+        run(path, {file: seconds[file] for file in files[path]}, mutants[:: options.sample], tally)
     reasons = runpy.run_path(str(ROOT / "tests" / "survivors.py"))["SURVIVORS"]
     return report(tally, reasons, {path.stem for path in paths})
 
