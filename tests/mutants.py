@@ -14,9 +14,9 @@ from typing import Any
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 COMPARISONS = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.Gt, ast.GtE: ast.Lt}
-NAMES = {"max": "min", "maximum": "minimum", "positive": "short", "below": "above", "neg": "pos"}
-NAMES |= {new: old for old, new in NAMES.items()}
-KEYWORDS = {"below", "above", "neg", "pos"}
+EXTREMA = {"max": "min", "min": "max"}
+METHODS = EXTREMA | {"maximum": "minimum", "minimum": "maximum", "positive": "short", "short": "positive"}
+SIDES = {"below": "above", "above": "below", "neg": "pos", "pos": "neg"}
 SHORT = 70  # characters of an expression that a key of a survivor shows whole
 
 
@@ -110,14 +110,16 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
             for i, op in enumerate(ops):
                 if type(op) in COMPARISONS:
                     yield changed(node, ops=[*ops[:i], COMPARISONS[type(op)](), *ops[i + 1 :]])
-        case ast.Name(id=name, ctx=ast.Load()) if name in NAMES and name not in KEYWORDS:
-            yield changed(node, id=NAMES[name])
-        case ast.Attribute(attr=name, value=value) if name in NAMES and name not in KEYWORDS:
+        case ast.Name(id=name, ctx=ast.Load()) if name in EXTREMA:
+            yield changed(node, id=EXTREMA[name])
+        case ast.Attribute(attr=name, value=value) if name in METHODS:
             if not (isinstance(value, ast.Name) and value.id == "check"):  # check.positive refuses, it takes no side
-                yield changed(node, attr=NAMES[name])
-        case ast.Call(keywords=keywords) if any(k.arg in KEYWORDS for k in keywords):
-            swapped = [changed(k, arg=NAMES[k.arg]) if k.arg in KEYWORDS else k for k in keywords]
-            yield changed(node, keywords=swapped)
+                yield changed(node, attr=METHODS[name])
+        case ast.Call(keywords=keywords):
+            sides = {k.arg: ast.unparse(k.value) for k in keywords if k.arg in SIDES}
+            if any(value != sides.get(SIDES[side]) for side, value in sides.items()):
+                swapped = [changed(k, arg=SIDES[k.arg]) if k.arg in SIDES else k for k in keywords]
+                yield changed(node, keywords=swapped)
 
 
 def text(spot: Spot, new: ast.AST) -> str:

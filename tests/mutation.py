@@ -1,20 +1,21 @@
-"""Changes one constant or sign of a module at a time: some test of that module must fail, or a reason be listed.
+"""Changes one constant or sign of a module at a time: some test of it must fail, or a reason be listed.
 
 ``python -P tests/mutation.py [--sample K] [--lone] [--list] [module ...]``; a module is a file name without its
 ending, patterns allowed. Survivors are printed as keys of ``tests/survivors.py``, with the reason listed there; one
-without a reason, or a reason without its survivor, is a failure. The changes are ``tests/mutants.py``.
+without a reason, or a reason without its survivor, is a failure. The changes: ``tests/mutants.py``; which tests
+judge which module: ``tests/mutation_table.py``.
 
-A mutant lives in a forked process, in memory; the package is imported from a copy. The tests are the ones of the
+A mutant lives in memory, in a forked process that imports the package from a copy. The tests are those of the
 working tree; published rows take part where they are at hand.
 """
 
-import argparse
 import os
 
 os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy is imported
 for name in ("CROSSMARGIN_FUZZ", "CROSSMARGIN_WRITE_COUNTS"):
     os.environ.pop(name, None)
 
+import argparse
 import ast
 import gc
 import importlib.util
@@ -29,48 +30,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
-import mpmath  # noqa: F401  what tests import anyway: once here, not in every child
-import msgspec  # noqa: F401
-import numpy as np  # noqa: F401
 import pytest
-import scipy.optimize  # noqa: F401
 from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from mutants import Mutant, mutants_of  # noqa: E402
+from mutants import Mutant, mutants_of
+from mutation_table import chosen, tests_of
 
-SECONDS = 60  # a mutant that takes longer is killed
+SECONDS = 60  # a mutant that takes longer, and longer than 5 times its tests, is killed
 PROCESSES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+PRELOADED = ("mpmath", "msgspec", "numpy", "scipy.optimize")  # once, not in every child
+Task = Callable[[], int]  # gives an exit code
 ARGUMENTS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
-SURVIVED, NEVER_IMPORTED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the test file that failed
-MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
-# Test files by module, the first pattern that fits, then EVERY; a pattern of files that finds none is an error.
-TESTS = {
-    "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
-    "okx*": ("conformance/test_okx.py", "venues/test_okx*.py"),
-    "bybit*": ("conformance/test_bybit.py", "venues/test_bybit*.py"),
-    "paradex*": ("conformance/test_paradex.py", "venues/test_paradex*.py"),
-    "aevo": ("conformance/test_aevo.py", "venues/test_aevo*.py"),
-    "dederi": ("conformance/test_dederi.py", "venues/test_dederi*.py"),
-    "superseded": ("conformance/test_de*.py", "venues/test_superseded*.py", "venues/test_dederi*.py"),
-    "dated": (),
-    "catalogue": ("account/test_comparison.py",),
-    "derive_1": ("conformance/test_derive_pmrm1.py", "venues/test_derive_1*.py"),
-    "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
-    "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
-    "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
-    "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
-    "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),
-    "class_groups": ("margin/test_class_groups*.py",),
-    "strategy": ("conformance/test_strategy_regt_cboe.py", "margin/test_strategy*.py"),
-}
-EVERY = ("venues/test_parameters.py", "venues/test_venues.py")
+SURVIVED, UNUSED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the test file that failed
+
 
 
 # ---- the package under test -------------------------------------------------------------------
@@ -78,9 +57,8 @@ EVERY = ("venues/test_parameters.py", "venues/test_venues.py")
 
 def copied(folder: Path) -> Path:
     """The package and its kernels as they are installed, copied into a folder that comes first on the path."""
-    code = "import crossmargin, crossmargin._core as c, json; print(json.dumps([*crossmargin.__path__, *c.__path__]))"
-    found = subprocess.check_output([sys.executable, "-P", "-c", code], cwd=folder, text=True)
-    package, core = json.loads(found)
+    code = "import crossmargin as c, json; from crossmargin import _core; print(json.dumps([*c.__path__, *_core.__path__]))"
+    package, core = json.loads(subprocess.check_output([sys.executable, "-P", "-c", code], cwd=folder, text=True))
     kept = shutil.ignore_patterns("__pycache__", "*.c", "*.cpp", "*.html")
     shutil.copytree(package, folder / "crossmargin", ignore=kept)
     shutil.copytree(core, folder / "crossmargin" / "_core", ignore=kept, dirs_exist_ok=True)
@@ -90,30 +68,6 @@ def copied(folder: Path) -> Path:
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"), "PYTEST_DEBUG_TEMPROOT": str(folder),
     }  # fmt: skip
     return folder / "crossmargin"
-
-
-def chosen(package: Path, patterns: list[str]) -> list[Path]:
-    """Files of the modules, those of margin first: they must not be imported when the venues' turn comes."""
-    files = [package / "margin" / f"{name}.py" for name in MARGIN]
-    files += sorted(path for path in (package / "venues").glob("*.py") if path.stem != "__init__")
-    for pattern in patterns:
-        if not any(fnmatch(path.stem, pattern) for path in files):
-            raise SystemExit(f"module must be one of {', '.join(path.stem for path in files)}, was {pattern!r}")
-    return [path for path in files if not patterns or any(fnmatch(path.stem, p) for p in patterns)]
-
-
-def tests_of(stem: str) -> list[str]:
-    """Test files of a module."""
-    patterns = next((found for pattern, found in TESTS.items() if fnmatch(stem, pattern)), None)
-    if patterns is None:
-        raise SystemExit(f"{stem} must have its tests in the table TESTS of tests/mutation.py")
-    found: list[str] = []
-    for pattern in (*patterns, *EVERY):
-        files = sorted(str(path) for path in (ROOT / "tests").glob(pattern))
-        if not files:
-            raise SystemExit(f"tests of {stem} are missing: no file tests/{pattern}")
-        found += [path for path in files if path not in found]
-    return found
 
 
 # ---- one forked run -----------------------------------------------------------------------------
@@ -127,7 +81,7 @@ class Changed(SourceFileLoader):
         self.code, self.imported = code, False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> object:
-        return importlib.util.spec_from_file_location(name, self.path, loader=self) if name == self.name else None
+        return importlib.util.spec_from_loader(name, self) if name == self.name else None
 
     def get_code(self, fullname: str) -> CodeType:
         self.imported = True
@@ -138,14 +92,15 @@ class Quick:
     """Hypothesis need not shrink: the first counterexample is enough."""
 
     def pytest_sessionstart(self) -> None:
-        settings.register_profile("mutation", settings(), phases=(Phase.explicit, Phase.generate),
-                                  report_multiple_bugs=False)  # fmt: skip
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutation", settings(), phases=phases, report_multiple_bugs=False)
         settings.load_profile("mutation")
 
 
 def passes(file: str) -> bool:
     """Whether the tests of a file pass, or are skipped."""
-    return pytest.main([*ARGUMENTS, file], plugins=[Quick()]) in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    found = pytest.main([*ARGUMENTS, file], plugins=[Quick()])
+    return found in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
 
 
 def judge(name: str, path: Path, tree: ast.Module, files: list[str], order: list[str]) -> int:
@@ -155,17 +110,17 @@ def judge(name: str, path: Path, tree: ast.Module, files: list[str], order: list
     for file in order:
         if not passes(file):
             return KILLED + files.index(file)
-    return SURVIVED if loader.imported else NEVER_IMPORTED
+    return SURVIVED if loader.imported else UNUSED
 
 
-def forked(task: Callable[[], int], output: int) -> int:
-    """Start a child that ends with the task's result, its output on a descriptor."""
+def forked(task: Task, output: int, limit: float) -> int:
+    """Start a child that ends with the task's result, or after a limit of seconds; its output on a descriptor."""
     pid = os.fork()
     if pid:
         return pid
-    code = NEVER_IMPORTED
+    code = UNUSED
     try:
-        signal.alarm(SECONDS)
+        signal.alarm(round(limit))
         os.dup2(output, 1)
         os.dup2(output, 2)
         code = task()
@@ -173,16 +128,16 @@ def forked(task: Callable[[], int], output: int) -> int:
         os._exit(code)
 
 
-def results(tasks: Iterator[tuple[object, Callable[[], int]]], output: int) -> Iterator[tuple[object, int, float]]:
+def results(tasks: Iterator[tuple[Any, Task]], output: int, limit: float) -> Iterator[tuple[Any, int, float]]:
     """Each task's label, exit code (negative: the signal that ended it) and seconds, a few at a time."""
-    running: dict[int, tuple[object, float]] = {}
+    running: dict[int, tuple[Any, float]] = {}
     more = True
     while more or running:
         while more and len(running) < PROCESSES:
             label, task = next(tasks, (None, None))
             more = task is not None
             if more:
-                running[forked(task, output)] = (label, time.monotonic())
+                running[forked(task, output, limit)] = (label, time.monotonic())
         if running:
             pid, status = os.wait()
             label, start = running.pop(pid)
@@ -204,13 +159,14 @@ class Tally:
 
 def timed(files: list[str]) -> dict[str, float]:
     """Seconds that each test file takes without a mutant; they must pass."""
+    found = {}
     with tempfile.TemporaryFile() as log:
-        found = {}
-        for file, code, seconds in results(((f, lambda f=f: not passes(f)) for f in files), log.fileno()):
+        tasks = ((file, lambda file=file: not passes(file)) for file in files)
+        for file, code, seconds in results(tasks, log.fileno(), 10 * SECONDS):
             if code:
                 log.seek(0)
                 print(log.read().decode()[-3000:])
-                raise SystemExit(f"tests must pass without a mutant: {Path(file).relative_to(ROOT)} ended with {code}")
+                raise SystemExit(f"without a mutant {Path(file).relative_to(ROOT)} must pass, ended with {code}")
             found[file] = seconds
     return found
 
@@ -220,15 +176,16 @@ def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tal
     name, files = f"crossmargin.{path.parent.name}.{path.stem}", list(seconds)
     start, kills, survivors = time.monotonic(), Counter(), 0
 
-    def tasks() -> Iterator[tuple[Mutant, Callable[[], int]]]:
+    def tasks() -> Iterator[tuple[Mutant, Task]]:
         for mutant in mutants:
             order = sorted(files, key=lambda file: seconds[file] / (1 + kills[file]))
             yield mutant, lambda: judge(name, path, mutant.tree(), files, order)
 
-    with open(os.devnull, "w") as devnull:
-        for mutant, code, _ in results(tasks(), devnull.fileno()):
-            if code == NEVER_IMPORTED:
-                raise SystemExit(f"{name} must be imported by its tests {', '.join(Path(f).stem for f in files)}")
+    limit = max(SECONDS, 5 * sum(seconds.values()))
+    with Path(os.devnull).open("w") as devnull:
+        for mutant, code, _ in results(tasks(), devnull.fileno(), limit):
+            if code == UNUSED:
+                raise SystemExit(f"{name}: its tests never import it, or could not be run: {', '.join(files)}")
             tally.ran.add(mutant.key)
             tally.timed_out += code == -signal.SIGALRM
             if code == SURVIVED:
@@ -245,11 +202,12 @@ def report(tally: Tally, reasons: dict[tuple[str, str, str], str], modules: set[
         print(f"{mutant.place}:{mutant.line}\n    {mutant.key}: {reasons.get(mutant.key, 'NO REASON')!r},")
     survived = {mutant.key for mutant in tally.survivors}
     open_ = [key for key in survived if not reasons.get(key)]
-    stale = [key for key in reasons if key[0] in modules and (key not in tally.known or key in tally.ran - survived)]
+    mine = [key for key in reasons if key[0] in modules]
+    stale = [key for key in mine if key not in tally.known or key in tally.ran - survived]
     for key in stale:
         print(f"listed in tests/survivors.py, but {'killed' if key in tally.known else 'no mutant'}: {key}")
     if tally.timed_out:
-        print(f"killed by the limit of {SECONDS} s: {tally.timed_out}")
+        print(f"killed by the limit of time: {tally.timed_out}")
     words = f"{len(open_)} without a reason" if open_ else "all with reasons"
     total, left = len(tally.ran), len(survived)
     print(f"mutants: {total}, killed {total - left}, survivors {left} ({words})")
@@ -284,6 +242,8 @@ def main(folder: Path) -> int:
         print("published rows are not at hand: judged by the project's own tests alone")
     seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
     tally = Tally({m.key for mutants in found.values() for m in mutants}, set(), [])
+    for name in PRELOADED:
+        importlib.import_module(name)
     for path, mutants in found.items():
         if path.parent.name == "venues":
             importlib.import_module("crossmargin")  # from now on no child need import what lies below

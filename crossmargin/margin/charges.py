@@ -11,7 +11,8 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.requirement import level_pair
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices, dollar_deltas

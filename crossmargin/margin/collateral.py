@@ -13,7 +13,8 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
 from crossmargin.instruments import Asset, Instruments
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.requirement import LEVELS
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices

@@ -12,10 +12,11 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.instruments import Instruments
 from crossmargin.margin.explanation import Explanation, explain
-from crossmargin.margin.plan.batch import Layout, check_held, lay_out, run
+from crossmargin.margin.plan.batch import check_held, run
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
 from crossmargin.margin.plan.incremental import Incremental
+from crossmargin.margin.plan.layout import Layout, lay_out
 from crossmargin.margin.plan.orders import Bound, Fill, WorstFill
 from crossmargin.margin.plan.program import Part, Program
 from crossmargin.margin.plan.quantum import Quanta

@@ -19,7 +19,8 @@ from crossmargin.instruments import Instrument, Instruments, Payoff
 from crossmargin.margin import scenario_array_tables as tables
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.matchers import match_rows
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import level_pair

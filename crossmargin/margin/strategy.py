@@ -20,7 +20,8 @@ from crossmargin._checks import Floats
 from crossmargin.instruments import YEAR_NS, Instrument, Instruments, Kind, Payoff, Right
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method, Parameters, check_choices
-from crossmargin.margin.plan.builder import Builder, Expression
+from crossmargin.margin.plan.builder import Builder
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.matchers import BOUND, FEATURES
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import level_pair

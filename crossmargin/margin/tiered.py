@@ -26,7 +26,8 @@ from crossmargin.margin.charges import index_notionals
 from crossmargin.margin.collateral import FAR, Haircut, by_level, collateral, collateral_tables
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import LEVELS, level_pair
 from crossmargin.market import Market

@@ -76,7 +76,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="bybit_portfolio"):
 
     def unit_of(self, asset: Asset) -> str:
         """Unit of a coin; other assets hedge nothing."""
-        return asset.underlying if asset.underlying in self.rules.units else NO_UNIT  # type: ignore[return-value]
+        return asset.underlying if asset.underlying in self.rules.units else NO_UNIT
 
     def axes(self, instruments: Instruments) -> dict[str, Any]:
         listing = self.listing(instruments)

@@ -18,7 +18,8 @@ from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
 from crossmargin.margin.collateral import level_tables
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import Requirement
 from crossmargin.market import Market

@@ -7,7 +7,8 @@ Units: base 1e-9, quote 1e-6, token atoms, ratios and weights 1e-4. A division r
 
 from dataclasses import dataclass
 
-from crossmargin.margin.plan.builder import Builder, Expression
+from crossmargin.margin.plan.builder import Builder
+from crossmargin.margin.plan.expression import Expression
 
 
 def in_quote(m: Builder, amounts: Expression) -> Expression:

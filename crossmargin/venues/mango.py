@@ -17,7 +17,8 @@ from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Kind
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression
+from crossmargin.margin.plan.builder import Builder
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.venues import mango_tables as tables

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.venues import okx_tables as tables

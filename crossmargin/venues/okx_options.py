@@ -20,7 +20,8 @@ from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff, Right
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method, Parameters
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices, marks

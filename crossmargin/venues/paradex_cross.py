@@ -16,7 +16,8 @@ from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Kind, Payoff, Right
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder, Expression, Held
+from crossmargin.margin.plan.builder import Builder, Held
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.portfolio import Order, Portfolio
@@ -62,8 +63,8 @@ class CrossMargin(Method, frozen=True, kw_only=True, tag="paradex_cross"):
         return m.build()
 
     def takes(self, row: Instrument) -> bool:
-        rules = {Kind.PERPETUAL: self.rules.imf, Kind.OPTION: self.rules.options}.get(row.kind, {})
-        return row.payoff is Payoff.LINEAR and row.underlying in rules
+        known = {Kind.PERPETUAL: self.rules.imf.keys(), Kind.OPTION: self.rules.options.keys()}
+        return row.payoff is Payoff.LINEAR and row.underlying in known.get(row.kind, ())
 
     def listing(self, instruments: Instruments) -> Listing:
         return Listing.of(instruments, self.takes, lambda _: True)

@@ -14,8 +14,9 @@ from crossmargin._checks import Floats
 from crossmargin._core import increment
 from crossmargin._core.status import Status
 from crossmargin.errors import raise_for_status
-from crossmargin.margin.plan.batch import Layout, lay_out, run_feeds
+from crossmargin.margin.plan.batch import run_feeds
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.layout import Layout, lay_out
 from crossmargin.margin.plan.plumbing import Plumbing, whole
 from crossmargin.margin.plan.program import ACCOUNT
 from crossmargin.margin.plan.quantum import Quanta

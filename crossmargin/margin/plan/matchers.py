@@ -85,8 +85,8 @@ def spreads(delta: Array, place: Array, code: Array, rows: int) -> Array:
 def strategies(lots: Array, feature: Array, rule: Array, rows: int) -> Array:
     """Run the kernel for one parent."""
     out, held = np.zeros(rows), lots != 0
-    columns = (np.ascontiguousarray(v, dtype=np.float64) for v in (lots[held], feature[held], rule))
-    raise_for_status(matching.group(*columns, out), "strategies")
+    count, kinds, how = (np.ascontiguousarray(v, dtype=np.float64) for v in (lots[held], feature[held], rule))
+    raise_for_status(matching.group(count, kinds, how, out), "strategies")
     return out
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from crossmargin._checks import Integers
 from crossmargin._core import increment
-from crossmargin.margin.plan.batch import VARIANTS, Layout
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.fusion import Fusion, Link
+from crossmargin.margin.plan.layout import VARIANTS, Layout
 from crossmargin.margin.plan.program import ACCOUNT, Node
 from crossmargin.margin.plan.quantum import Quanta
 

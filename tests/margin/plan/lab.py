@@ -10,7 +10,8 @@ import numpy as np
 
 from crossmargin import Account, Asset, Book, Instrument, Instruments, Portfolio
 from crossmargin.margin.plan import Binding, Builder, evaluate
-from crossmargin.margin.plan.batch import lay_out, run
+from crossmargin.margin.plan.batch import run
+from crossmargin.margin.plan.layout import lay_out
 from crossmargin.margin.plan.matchers import BOUND, FEATURES, Leg, match_rows, padded_codes, spread_code
 from crossmargin.margin.prepared import quanta_of, quantities
 

@@ -14,7 +14,8 @@ from margin.plan.wild import Wild, symmetric
 from crossmargin import Book, Portfolio
 from crossmargin.errors import InvalidInputError
 from crossmargin.margin.plan import OPERATIONS, evaluate
-from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS, lay_out
+from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS
+from crossmargin.margin.plan.layout import lay_out
 from crossmargin.margin.prepared import quantities
 
 

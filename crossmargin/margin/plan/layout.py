@@ -1,0 +1,234 @@
+"""A bound program laid out in arrays, as the compiled evaluators read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmargin._checks import Floats, Integers
+from crossmargin.margin.plan.binding import Binding, total_items
+from crossmargin.margin.plan.expression import FOLDS, MODES
+from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
+from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.portfolio.feeds import FEEDS
+
+IDENTITY, TO_ACCOUNT = -1, -2
+
+
+class Column(IntEnum):
+    """Fields of a node, in the order of ``_core.plan.Node``."""
+
+    OP = 0
+    AXIS = 1
+    ROWS = 2
+    ARG = 3
+    N_ARGS = 4
+    HOLDING = 5
+    RELATION = 6
+    OFFSET = 7
+    KEYS = 8
+    TABLE = 9
+
+
+DEAD = -1
+ARGUMENTS = 4  # columns that an operation may gather
+SORTS = {"kth", "tail_mean"}
+VARIANTS = {"mul_div": MODES, "fold": FOLDS}
+
+
+class Arena:
+    """Hands out offsets in one array and takes them back when a value was last read."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.free: dict[int, list[int]] = {}
+
+    def take(self, size: int) -> int:
+        if self.free.get(size):
+            return self.free[size].pop()
+        self.size += size
+        return self.size - size
+
+    def give(self, offset: int, size: int) -> None:
+        self.free.setdefault(size, []).append(offset)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The arrays that ``_core.plan`` reads, but for the capacity-dependent offsets."""
+
+    bound: Binding
+    nodes: Integers
+    args: Integers
+    constants: Floats
+    magic: Floats
+    relation: Integers
+    maps: Integers
+    holding: Integers
+    items: Integers
+    key_start: Integers
+    refusals: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[int, tuple[int, ...]], tuple[Integers, int]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def offsets(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
+        """Node table with scratch offsets for this capacity, and the doubles that it needs; found once for each."""
+        if (capacity, kept) not in self.known:
+            self.known[capacity, kept] = self.lay_scratch(capacity, kept)
+        return self.known[capacity, kept]
+
+    def lay_scratch(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
+        """Give every node that the kept ones need a place until it was last read; the others are dead."""
+        nodes, arena = self.nodes.copy(), Arena()
+        last = last_reads(self.bound, kept)
+        ending: dict[int, list[int]] = {}
+        for number, end in last.items():
+            ending.setdefault(end, []).append(number)
+        for number, node in self.bound.program:
+            if node.free:
+                continue
+            if number not in last and number not in kept:
+                nodes[number, Column.KEYS] = DEAD
+                continue
+            nodes[number, Column.OFFSET] = arena.take(self.buffer(number, capacity))
+            for done in ending.get(number, ()):
+                arena.give(int(nodes[done, Column.OFFSET]), self.buffer(done, capacity))
+        return nodes, arena.size
+
+    def refused(self, n_instruments: int, n_assets: int) -> dict[str, NDArray[np.bool_]]:
+        """Which items of a table no holding takes, by what a book holds of them."""
+        if not self.refusals:
+            orders = set(FEEDS) - {"cost", "balance"}
+            takers = (("position", {"position"}, n_instruments), ("order", orders, n_instruments))
+            for what, sources, size in (*takers, ("balance", {"balance"}, n_assets)):
+                self.refusals[what] = ~total_items(self.bound, sources, size)
+        return self.refusals
+
+    @cached_property
+    def keyed(self) -> "Layout":
+        """The same program over items that are keys already."""
+        items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
+        return replace(self, items=joined(items), holding=table3(self.holding[:, :2].tolist(), items))
+
+    def buffer(self, number: int, capacity: int) -> int:
+        """Doubles of a node's value; sorting needs working rows behind it."""
+        node = self.bound.program.nodes[number]
+        work = 2 * self.bound.n_rows(self.bound.program.nodes[node.args[0]]) if node.op in SORTS else 0
+        return capacity * self.bound.n_rows(node) + work
+
+
+def needed(bound: Binding, kept: Sequence[int]) -> set[int]:
+    """Nodes that the kept ones are computed from, themselves included."""
+    found, left = set(), list(kept)
+    while left:
+        number = left.pop()
+        if number not in found:
+            found.add(number)
+            left += bound.program.nodes[number].args
+    return found
+
+
+def last_reads(bound: Binding, kept: Sequence[int]) -> dict[int, int]:
+    """The last node that reads each computed and needed value; kept ones are never given back."""
+    last: dict[int, int] = {}
+    for number in sorted(needed(bound, kept)):
+        node = bound.program.nodes[number]
+        if not node.free:
+            last[number] = max(last.get(number, number), number)
+        for argument in node.args:
+            if not bound.program.nodes[argument].free:
+                last[argument] = number
+    return {number: end for number, end in last.items() if number not in kept}
+
+
+def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
+    """Flatten a bound program; ``quanta`` rounds every term of every sum to its multiples."""
+    program = bound.program
+    axes = {axis: number for number, axis in enumerate(program.axes)}
+    chunks: list[Floats] = [np.zeros(1)]
+    rows = [node_row(bound, number, node, axes, chunks) for number, node in program]
+    args = [argument for node in program.nodes for argument in node.args]
+    starts = np.cumsum([0, *(len(node.args) for node in program.nodes)])[:-1]
+    nodes = np.array(rows, dtype=np.int64)
+    nodes[:, Column.ARG] = starts
+    sizes = [bound.size(axis) for axis in program.axes]
+    maps = [bound.maps[pair] for pair in program.relations]
+    items = [bound.items[h.name] for h in program.holdings]
+    return Layout(
+        bound=bound,
+        nodes=nodes,
+        args=np.array([*args, 0], dtype=np.int64),
+        constants=np.concatenate(chunks),
+        magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
+        relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
+        maps=joined(maps),
+        holding=shared(table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items), items),
+        items=joined(items),
+        key_start=np.cumsum([0, *sizes]).astype(np.int64),
+    )
+
+
+def node_row(bound: Binding, number: int, node: Node, axes: dict[str, int], chunks: list[Floats]) -> list[int]:
+    row = [0] * len(Column)
+    row[Column.OP] = node.operation.code
+    row[Column.AXIS] = axes[node.key]
+    row[Column.ROWS] = bound.n_rows(node)
+    row[Column.N_ARGS] = len(node.args)
+    row[Column.RELATION] = relation_of(bound, node)
+    row[Column.TABLE] = -1
+    if node.holding:
+        row[Column.HOLDING] = [h.name for h in bound.program.holdings].index(node.holding)
+    if node.op in VARIANTS:
+        row[Column.TABLE] = VARIANTS[node.op].index(node.name)
+    if node.op == "slot" and node.name:
+        row[Column.TABLE] = append(chunks, bound.tables[node.name])
+    if node.free:
+        row[Column.OFFSET] = append(chunks, bound.folded[number])
+        row[Column.KEYS] = max(len(bound.folded[number]), 1)  # an empty table is never read
+        row[Column.ROWS] = bound.folded[number].shape[1]
+    return row
+
+
+def append(chunks: list[Floats], table: Floats) -> int:
+    offset = sum(len(chunk) for chunk in chunks)
+    chunks.append(np.ascontiguousarray(table, dtype=np.float64).ravel())
+    return offset
+
+
+def relation_of(bound: Binding, node: Node) -> int:
+    """The relation that a node goes along: an index, IDENTITY or TO_ACCOUNT."""
+    program = bound.program
+    if node.op == "slot":
+        pair = (bound.item_axis[node.holding], node.key)
+    elif node.op in CLIMBING:
+        pair = (program.nodes[node.args[0]].key, node.key)
+    elif node.op == "at":
+        pair = (node.key, program.nodes[node.args[0]].key)
+    else:
+        return IDENTITY
+    if pair[0] == pair[1]:
+        return IDENTITY
+    return TO_ACCOUNT if ACCOUNT in pair else program.relations.index(pair)
+
+
+def table3(pairs: Sequence[tuple[int, int]], arrays: Sequence[Integers]) -> Integers:
+    """Rows (first, second, offset of the array among the joined ones)."""
+    offsets = np.cumsum([0, *(len(a) for a in arrays)])[:-1]
+    rows = [(*pair, int(offset)) for pair, offset in zip(pairs, offsets, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def shared(rows: Integers, arrays: Sequence[Integers]) -> Integers:
+    """Give equal arrays of items one offset, so that the kernel sees that they are equal."""
+    for row, array in enumerate(arrays):
+        same = next(i for i, other in enumerate(arrays) if np.array_equal(array, other))
+        rows[row, 2] = rows[same, 2]
+    return rows
+
+
+def joined(arrays: Sequence[Integers]) -> Integers:
+    return np.concatenate([*arrays, np.zeros(1, dtype=np.int64)]).astype(np.int64)
