@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
-# Test files by module, the first pattern that fits, then EVERY; a pattern of files that finds none is an error.
+# Test files by module, the first pattern that fits, then EVERY; a pattern that finds no file is an error.
 TESTS = {
     "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
     "okx*": ("conformance/test_okx.py", "venues/test_okx*.py"),
