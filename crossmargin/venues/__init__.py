@@ -26,8 +26,8 @@ METHODS = {
     "bybit": "PortfolioMargin", "bybit_options": "OptionMargin", "deribit": "PortfolioMargin",
     "deribit_standard": "StandardMargin", "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1",
     "derive_standard": "StandardManager", "drift": "DriftMargin", "dydx": "CrossMargin", "mango": "Health",
-    "okx": "PortfolioMargin", "okx_options": "OptionMargin", "paradex": "PortfolioMargin", "paradex_cross": "CrossMargin",
-    "superseded": "SupersededMargin",
+    "okx": "PortfolioMargin", "okx_options": "OptionMargin", "paradex": "PortfolioMargin",
+    "paradex_cross": "CrossMargin", "superseded": "SupersededMargin",
 }  # fmt: skip
 
 

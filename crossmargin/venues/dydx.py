@@ -152,12 +152,20 @@ def order_outcome(portfolio: Portfolio, order: Order, market: Market, method: Cr
 
     A stateful order must fit the equity tier too. Funding is taken as settled (``settle_funding``).
     """
-    prepared = method.prepare(portfolio.instruments, market)
+    prepared, filled = method.prepare(portfolio.instruments, market), filled_at_limit(method, portfolio, order)
     before = risk(prepared, portfolio)
     stateful = sum(not o.flags & SHORT_TERM for o in (*portfolio.orders, order))
     if not order.flags & SHORT_TERM and stateful > most_orders(method.equity_tiers, before.net_collateral):
         return Outcome.EQUITY_TIER_LIMIT
-    return allowed_change(before, risk(prepared, filled_at_limit(method, portfolio, order)))
+    if mixes_isolated(method, filled):
+        return Outcome.ISOLATED_MARKET
+    return allowed_change(before, risk(prepared, filled))
+
+
+def mixes_isolated(method: CrossMargin, portfolio: Portfolio) -> bool:
+    """Whether an account holds an isolated market beside another one."""
+    held = {portfolio.instruments.instrument(name).underlying for name, p in portfolio.positions.items() if p.lots}
+    return len(held) > 1 and any(method.market_of[name].isolated for name in held if name in method.market_of)
 
 
 # ---- funding ---------------------------------------------------------------------------------------------

@@ -31,13 +31,14 @@ class LiquidityTier(Parameters, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check.integer("initial", self.initial, low=0, high=ONE)
         check.integer("maintenance_fraction", self.maintenance_fraction, low=0, high=ONE)
-        check.integer("upper_cap", self.upper_cap, low=0)
+        check.integer("upper_cap", self.upper_cap, low=0, high=2**64 - 1)
         check.integer("lower_cap", self.lower_cap, low=0, high=self.upper_cap)
 
 
 class PerpMarket(Parameters, frozen=True, kw_only=True):
     """A perpetual on ``underlying``: one base quantum is ``10**atomic_resolution`` coins.
 
+    An ``isolated`` market has a collateral pool of its own: an account that holds it holds no other.
     ``price`` and ``open_interest`` (coins), where given, stand in for the market's observations: those are float64,
     the venue's integers may be longer.
     """
@@ -45,6 +46,7 @@ class PerpMarket(Parameters, frozen=True, kw_only=True):
     underlying: str
     atomic_resolution: int
     tier: LiquidityTier
+    isolated: bool = False
     price: Decimal | None = None
     open_interest: Decimal | None = None
 

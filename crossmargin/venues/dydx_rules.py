@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     NEWLY_UNDERCOLLATERALIZED = "NewlyUndercollateralized"
     STILL_UNDERCOLLATERALIZED = "StillUndercollateralized"
     EQUITY_TIER_LIMIT = "EquityTierLimit"
+    ISOLATED_MARKET = "ViolatesIsolatedSubaccountConstraints"
 
 
 # ---- rates of a tier ---------------------------------------------------------------------------
