@@ -1,0 +1,283 @@
+"""dYdX v4: rounding edges, rates, changes of an account, orders, isolated markets, units, refusals."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+import pytest
+from conformance.dydx_accounts import COIN, PERP, QUOTE, account
+
+import crossmargin as cm
+from crossmargin import InvalidInputError, Order, Portfolio, Position
+from crossmargin.account import health
+from crossmargin.errors import MissingPriceError
+from crossmargin.venues import dydx
+from crossmargin.venues.dydx_parameters import (
+    EQUITY_TIERS,
+    LARGE_CAP,
+    LONG_TAIL,
+    MARKETS,
+    MID_CAP,
+    ONE,
+    SAFETY,
+    EquityTier,
+    LiquidityTier,
+    PerpMarket,
+)
+from crossmargin.venues.dydx_rules import Outcome, Risk, maintenance_rate, most_orders, risk_order, scaled_rate
+
+TENTH = LiquidityTier(initial=100_000, maintenance_fraction=400_000)
+DOLLAR = 10**6
+
+
+def quanta(**terms):
+    case = account(**terms)
+    found = dydx.risk(case.prepared, case.portfolio)
+    return found.net_collateral, found.initial, found.maintenance
+
+
+def order(side, lots, limit="1", *, number=1, flags=dydx.SHORT_TERM):
+    return Order(id=number, instrument=PERP, side=side, lots=lots, limit=limit, flags=flags)
+
+
+def outcome(case, *placed):
+    return [dydx.order_outcome(case.portfolio, one, case.market, case.method) for one in placed]
+
+
+def test_maintenance_rounds_up_twice():
+    """21 x 10 % is 2.1, so 3; 40 % of it 1.2, so 2. One ceiling, or the reported rate of 4 %, would give 1."""
+    assert quanta(base=21, tier=TENTH) == (21, 3, 2)
+    assert maintenance_rate(TENTH) == 40_000
+
+
+@pytest.mark.parametrize(("base", "value"), [(3, 1), (-3, -1), (1, 0), (-1, 0)])
+def test_a_notional_is_cut_toward_zero(base, value):
+    assert quanta(base=base, price=Fraction(1, 2), tier=SAFETY) == (value, abs(value), -(-abs(value) // 5))
+
+
+def test_a_price_of_zero_asks_nothing():
+    assert quanta(base=-7000, price=0, tier=LARGE_CAP, balance=5) == (5, 0, 0)
+
+
+def test_positions_add_without_netting_and_cost_lowers_collateral():
+    case = account(base=1000, tier=TENTH, balance=50)
+    held = case.portfolio.holding(positions={PERP: Position(1000, 900)})
+    assert dydx.risk(case.prepared, held) == Risk(net_collateral=150, initial=100, maintenance=40)
+
+
+def test_open_interest_scales_the_initial_rate_alone():
+    tier = LiquidityTier(initial=100_000, maintenance_fraction=400_000, lower_cap=1000, upper_cap=2000)
+    rates = {0: 100_000, 1000: 100_000, 1001: 100_900, 1500: 550_000, 1999: 999_100, 2000: ONE, 10**30: ONE}
+    for interest, rate in rates.items():
+        assert scaled_rate(tier, interest) == rate
+        assert quanta(base=ONE, tier=tier, interest=interest) == (ONE, rate, 40_000)
+    same = LiquidityTier(initial=100_000, maintenance_fraction=400_000, lower_cap=1000, upper_cap=1000)
+    assert [scaled_rate(same, interest) for interest in (999, 1000, 1001)] == [100_000, 100_000, ONE]
+
+
+def test_a_users_own_rate_raises_initial_and_never_lowers_it():
+    for chosen, initial in ((0, 100), (50_000, 100), (250_000, 250)):
+        assert quanta(base=1000, tier=TENTH, chosen_rates={COIN: chosen}) == (1000, initial, 40)
+
+
+def test_resting_orders_reserve_nothing_but_a_worst_fill_does():
+    case = account(base=1000, tier=TENTH, balance=1000, orders=[order("buy", 500, "1.5")])
+    plain, worst = (case.prepared.requirement(case.portfolio, orders=policy) for policy in ("venue", "worst_fill"))
+    assert plain.initial == pytest.approx(100e-6)
+    filled = case.prepared.requirement(case.portfolio.filled(case.portfolio.orders))
+    assert worst.surplus_initial <= filled.surplus_initial + 1e-12 < plain.surplus_initial
+
+
+def test_quantities_of_the_quote_asset_are_stated_in_the_markets_currency():
+    """Off its peg, USDC scales equity and requirement alike; in the account's own currency nothing changes."""
+    case = account(base=1000, tier=TENTH, balance=500)
+    seen = [cm.Observation(subject=s, field="index", value=v) for s, v in ((COIN, 1.0), (QUOTE, 0.5))]
+    dollars = cm.Market.of(seen, as_of=0, quote="USD")
+    prepared = case.method.prepare(case.portfolio.instruments, dollars)
+    assert prepared.exact(case.portfolio)["equity"] == (Fraction(750, 10**6),)
+    assert dydx.risk(prepared, case.portfolio) == dydx.risk(case.prepared, case.portfolio)
+    assert prepared.requirement(case.portfolio).initial == case.prepared.requirement(case.portfolio).initial
+
+
+def test_without_a_position_nothing_can_be_liquidated():
+    """The one place where the rule and the sign of a surplus part."""
+    case = account(tier=TENTH, balance=-100)
+    assert not dydx.risk(case.prepared, case.portfolio).liquidatable
+    assert health(case.portfolio, case.market, case.method).state == "bankrupt"
+    for balance, liquidatable in ((-960, False), (-961, True)):
+        case = account(base=1000, tier=TENTH, balance=balance)
+        assert dydx.risk(case.prepared, case.portfolio).liquidatable is liquidatable
+        assert (health(case.portfolio, case.market, case.method).state == "liquidatable") is liquidatable
+
+
+def test_nothing_is_riskier_by_a_division():
+    """Ratios that a float cannot tell apart."""
+    big = 10**30
+    states = [Risk(net_collateral=big + n, initial=0, maintenance=big) for n in (0, 1)]
+    assert (risk_order(*states), risk_order(*reversed(states))) == (1, -1)
+
+
+# ---- orders --------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_tested_alone_as_if_filled():
+    """100 of collateral carry 1,000 at 10 %; what else rests does not matter."""
+    case = account(tier=TENTH, balance=100, orders=[order("buy", 900)])
+    assert outcome(case, order("buy", 1000, number=2), order("buy", 1001, number=2)) == [
+        Outcome.SUCCESS, Outcome.NEWLY_UNDERCOLLATERALIZED,
+    ]  # fmt: skip
+
+
+def test_the_limit_and_the_fee_count():
+    """A buy above the oracle's price loses at once; the fee is rounded up, a rebate down."""
+    case = account(tier=TENTH, balance=100)
+    assert outcome(case, order("buy", 900, "1.01"), order("buy", 900, "1.02")) == [
+        Outcome.SUCCESS, Outcome.NEWLY_UNDERCOLLATERALIZED,
+    ]  # fmt: skip
+    for fee, cost in ((0, 1000), (1, 1001), (1000, 1001), (1001, 1002), (-1, 1000), (-1000, 999), (-1999, 999)):
+        method = msgspec.structs.replace(case.method, maker_fee=fee)
+        filled = dydx.filled_at_limit(method, case.portfolio, order("buy", 1000))
+        assert filled.positions == {PERP: Position(1000, cost)}
+
+
+def test_below_initial_margin_an_account_may_only_reduce_its_risk():
+    case = account(base=1000, tier=TENTH, balance=-950)
+    assert outcome(case, order("sell", 500), order("sell", 999), order("sell", 1), order("buy", 1)) == [
+        Outcome.SUCCESS, Outcome.SUCCESS, Outcome.SUCCESS, Outcome.STILL_UNDERCOLLATERALIZED,
+    ]  # fmt: skip
+    assert outcome(case, order("sell", 500, "0.9")) == [Outcome.STILL_UNDERCOLLATERALIZED]
+
+
+def test_the_last_position_cannot_be_closed_into_debt():
+    case = account(base=1000, tier=TENTH, balance=-1010)
+    assert outcome(case, order("sell", 1000), order("sell", 999)) == [
+        Outcome.STILL_UNDERCOLLATERALIZED, Outcome.STILL_UNDERCOLLATERALIZED,
+    ]  # fmt: skip
+    assert outcome(account(base=1000, tier=TENTH, balance=-1000), order("sell", 1000)) == [Outcome.SUCCESS]
+
+
+def test_equity_tiers_count_stateful_orders():
+    assert [most_orders(EQUITY_TIERS, dollars * DOLLAR) for dollars in (-1, 0, 20, 100, 1_000, 10_000, 100_000)] == [
+        0, 0, 1, 5, 10, 100, 1_000,
+    ]  # fmt: skip
+    assert [most_orders(EQUITY_TIERS, 20 * DOLLAR - 1), most_orders((), 10**12)] == [0, 0]
+    resting = order("buy", 1, flags=0)
+    poor, rich = (account(tier=TENTH, balance=n * DOLLAR, orders=[resting]) for n in (99, 100))
+    placed = order("buy", 1, number=2, flags=0)
+    assert [*outcome(poor, placed), *outcome(rich, placed)] == [Outcome.EQUITY_TIER_LIMIT, Outcome.SUCCESS]
+    assert outcome(poor, order("buy", 1, number=2)) == [Outcome.SUCCESS]  # short term
+    freed = account(tier=TENTH, balance=99 * DOLLAR, orders=[order("buy", 1)])
+    assert outcome(freed, placed) == [Outcome.SUCCESS]
+
+
+def test_an_isolated_market_stands_alone():
+    case = account(base=1000, tier=TENTH, balance=DOLLAR)
+    other = cm.Instrument(id="ETH-USD", kind="perpetual", underlying="ETH", settlement=QUOTE, lot=Fraction(1, 10**6),
+                          tick=Fraction(1, 10**6))  # fmt: skip
+    listed = cm.Instruments.of([*case.portfolio.instruments, other], case.portfolio.instruments.assets)
+    market = cm.Market.of([cm.Observation(subject=s, field="index", value=1.0) for s in (COIN, "ETH")], as_of=0, quote=QUOTE)
+    held = Portfolio.of(listed, account=case.portfolio.account, positions={PERP: 1000}, balances={QUOTE: 1})
+    placed = buy_of("ETH-USD")
+    for isolated, expected in ((False, Outcome.SUCCESS), (True, Outcome.ISOLATED_MARKET)):
+        eth = PerpMarket(underlying="ETH", atomic_resolution=-6, tier=TENTH, isolated=isolated)
+        method = msgspec.structs.replace(case.method, markets=(*case.method.markets, eth))
+        assert dydx.order_outcome(held, placed, market, method) == expected
+
+
+def buy_of(instrument):
+    return Order(id=1, instrument=instrument, side="buy", lots=1, limit="1", flags=dydx.SHORT_TERM)
+
+
+# ---- funding ----------------------------------------------------------------------------------------------
+
+
+def test_funding_is_floored_once_against_the_holder():
+    """1e-6 of a quantum is paid as a whole one; received, it is nothing."""
+    case = account(base=1, tier=TENTH, balance=10)
+    for index, balance in ((1, 9), (-1, 10), (10**6, 9), (10**6 + 1, 8), (-(10**6), 11)):
+        settled = dydx.settle_funding(case.method, case.portfolio, {PERP: index})
+        assert settled.balances == {QUOTE: balance}
+    assert settled.orders == case.portfolio.orders
+    with pytest.raises(InvalidInputError, match="funding index must name a known instrument, was 'BTC-USD'"):
+        dydx.settle_funding(case.method, case.portfolio, {})
+
+
+def test_funding_rates_are_bounded_by_the_tier():
+    """5 % less its 60 % leaves 2 %: six times that, 12 %."""
+    method = dydx.cross_margin()
+    assert [dydx.funding_rate(method, "BTC", rate) for rate in (-130_000, -5, 130_000)] == [-120_000, -5, 120_000]
+
+
+# ---- sets and refusals --------------------------------------------------------------------------------------
+
+
+def test_shipped_sets():
+    tiers = {tier: (tier.initial, tier.initial * tier.maintenance_fraction // ONE) for tier in (LARGE_CAP, MID_CAP, LONG_TAIL, SAFETY)}
+    assert list(tiers.values()) == [(50_000, 30_000), (100_000, 50_000), (200_000, 100_000), (1_000_000, 200_000)]
+    method = dydx.cross_margin()
+    assert method.market_of["BTC"].tier is LARGE_CAP
+    assert cm.venues.load_method(msgspec.json.encode(method)) == method
+    stated = msgspec.structs.replace(MARKETS[0], price=Decimal("1844674407370955161.5"))
+    longer = msgspec.structs.replace(method, markets=(stated,))
+    assert cm.venues.load_method(msgspec.json.encode(longer)) == longer
+
+
+def test_one_program_whatever_the_figures():
+    first, second = account(base=5, tier=TENTH), account(base=2**60, tier=SAFETY, price=7)
+    assert first.prepared.program.hash == second.prepared.program.hash == dydx.cross_margin().program().hash
+
+
+def test_open_interest_is_read_where_it_scales():
+    tier = LiquidityTier(initial=1, maintenance_fraction=1, upper_cap=5)
+    for rates, missing in ((TENTH, False), (tier, True)):
+        case = account(base=1, tier=rates)
+        market = cm.Market.of([cm.Observation(subject=COIN, field="index", value=1.0)], as_of=0, quote=QUOTE)
+        if missing:
+            with pytest.raises(MissingPriceError, match="market must hold open_interest of 'BTC-USD'"):
+                case.method.prepare(case.portfolio.instruments, market)
+        else:
+            case.method.prepare(case.portfolio.instruments, market)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda: LiquidityTier(initial=ONE + 1, maintenance_fraction=0), "initial must lie in [0, 1000000], was 1000001"),
+        (lambda: LiquidityTier(initial=0, maintenance_fraction=-1), "maintenance_fraction must lie in"),
+        (lambda: LiquidityTier(initial=0, maintenance_fraction=0, lower_cap=2, upper_cap=1), "lower_cap must lie in [0, 1]"),
+        (lambda: LiquidityTier(initial=0, maintenance_fraction=0, upper_cap=2**64), "upper_cap must lie in"),
+        (lambda: PerpMarket(underlying="A", atomic_resolution=31, tier=TENTH), "atomic_resolution must lie in"),
+        (lambda: PerpMarket(underlying="A", atomic_resolution=0, tier=TENTH, price=Decimal(-1)), "price must be >= 0, was -1 of 'A'"),
+        (lambda: EquityTier(equity=0, orders=-1), "orders must lie in"),
+        (lambda: account(tier=TENTH, chosen_rates={"ETH": 1}), "chosen rate must name a known market, was 'ETH'"),
+        (lambda: account(tier=TENTH, chosen_rates={COIN: ONE + 1}), "chosen rate must lie in [0, 1000000]"),
+        (lambda: account(tier=TENTH, maker_fee=2 * ONE), "maker_fee must lie in"),
+        (lambda: account(tier=TENTH, clamp_factor=-1), "clamp_factor must lie in"),
+        (lambda: account(tier=TENTH, price=-1).prepared, "price must be >= 0, was -1.0 of 'BTC'"),
+        (lambda: dydx.CrossMargin(name="x", quote=QUOTE, markets=(MARKETS[0], MARKETS[0])), "market must be unique"),
+    ],
+)  # fmt: skip
+def test_refused(broken, message):
+    with pytest.raises(InvalidInputError) as refused:
+        broken()
+    assert message in str(refused.value)
+
+
+def test_a_lot_holds_whole_base_quanta_and_the_quote_counts_in_millionths():
+    case = account(base=1, tier=TENTH)
+    coarse = msgspec.structs.replace(case.method.markets[0], atomic_resolution=-5)
+    method = msgspec.structs.replace(case.method, markets=(coarse,))
+    with pytest.raises(InvalidInputError, match="lot must hold whole base quanta, was 1/1000000 of 'BTC-USD'"):
+        method.prepare(case.portfolio.instruments, case.market)
+    cents = cm.Instruments.of([], [cm.Asset(id=QUOTE, decimals=2)])
+    with pytest.raises(InvalidInputError, match="decimals must be one of 6, was 2 of 'USDC'"):
+        case.method.prepare(cents, case.market)
+
+
+def test_other_collateral_and_other_contracts_are_refused_by_name():
+    case = account(base=1, tier=TENTH)
+    with pytest.raises(InvalidInputError, match="balance must be one that the method can hold, was 'BTC'"):
+        case.prepared.requirement(case.portfolio.holding(balances={COIN: 1}))
+    nothing = msgspec.structs.replace(case.method, markets=())
+    with pytest.raises(InvalidInputError, match="position must be one that the method can hold, was 'BTC-USD'"):
+        nothing.requirement(case.portfolio, case.market)
