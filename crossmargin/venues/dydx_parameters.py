@@ -89,6 +89,6 @@ MARKETS = (
 
 EQUITY_TIERS = tuple(
     EquityTier(equity=dollars * 10**6, orders=orders)
-    for dollars, orders in ((0, 0), (20, 1), (100, 5), (1_000, 10), (10_000, 100), (100_000, 1_000))
+    for dollars, orders in ((20, 1), (100, 5), (1_000, 10), (10_000, 100), (100_000, 1_000))
 )
 CLAMP_FACTOR = 6_000_000  # of the funding rate: 600 %

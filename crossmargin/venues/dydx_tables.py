@@ -48,8 +48,9 @@ def rate_tables(taken: Taken, chosen: Sequence[int], market: Market) -> dict[str
 
 def initial_rate(row: Instrument, perp: PerpMarket, market: Market) -> int:
     """The market's initial rate; open interest is read only where it scales."""
-    scales = perp.tier.upper_cap > 0
-    return scaled_rate(perp.tier, open_interest(row, perp, market) if scales else 0)
+    if perp.tier.upper_cap == 0:
+        return perp.tier.initial
+    return scaled_rate(perp.tier, open_interest(row, perp, market))
 
 
 def oracle_price(perp: PerpMarket, market: Market) -> Fraction:

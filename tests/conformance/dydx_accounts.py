@@ -51,13 +51,13 @@ def tier_of(p):
     )  # fmt: skip
 
 
-def account(*, base=0, price=1, tier, atomic=-6, interest=0, balance=0, orders=(), funding=None, tick=None, **method):
+def account(*, base=0, price=1, tier, atomic=-6, interest=0, balance=0, orders=(), lot=1, **method):
     """``base`` and ``interest`` in base quanta, ``balance`` in quote quanta, ``price`` of a coin: any exact number."""
     quantum = Fraction(10) ** atomic
-    counted = max(abs(base), 1) if abs(base) > LOTS else 1  # base quanta of a lot
+    counted = abs(base) if abs(base) > LOTS else lot  # base quanta of a lot
     instruments = Instruments.of(
         [Instrument(id=PERP, kind=Kind.PERPETUAL, underlying=COIN, settlement=QUOTE, lot=quantum * counted,
-                    tick=tick or Fraction(1, MICRO))],
+                    tick=Fraction(1, MICRO))],
         [Asset(id=QUOTE, decimals=6), Asset(id=COIN, decimals=8, underlying=COIN)],
     )  # fmt: skip
     market, stated = market_of({(COIN, "index"): Fraction(price), (PERP, "open_interest"): interest * quantum})

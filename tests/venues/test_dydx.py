@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from conformance.dydx_accounts import COIN, PERP, QUOTE, account
+from conformance.dydx_accounts import COIN, PERP, QUOTE, account, largest_product
 
 import crossmargin as cm
 from crossmargin import InvalidInputError, Order, Portfolio, Position
@@ -108,6 +108,16 @@ def test_without_a_position_nothing_can_be_liquidated():
         case = account(base=1000, tier=TENTH, balance=balance)
         assert dydx.risk(case.prepared, case.portfolio).liquidatable is liquidatable
         assert (health(case.portfolio, case.market, case.method).state == "liquidatable") is liquidatable
+    assert Risk(net_collateral=0, initial=1, maintenance=1).liquidatable
+
+
+def test_how_far_float64_is_exact():
+    """A price of ten digits, in lots of 0.0001 BTC: 359 BTC and no more than 360."""
+    for coins, fits in ((359, True), (360, False)):
+        case = account(base=coins * 10**10, price=Fraction("50123.45678"), atomic=-10, tier=LARGE_CAP, lot=10**6)
+        assert (largest_product(case) <= 2**53) is fits
+        if fits:
+            assert Risk.of(case.prepared.requirement(case.portfolio)) == dydx.risk(case.prepared, case.portfolio)
 
 
 def test_nothing_is_riskier_by_a_division():
@@ -198,6 +208,8 @@ def test_funding_is_floored_once_against_the_holder():
         settled = dydx.settle_funding(case.method, case.portfolio, {PERP: index})
         assert settled.balances == {QUOTE: balance}
     assert settled.orders == case.portfolio.orders
+    bare = case.portfolio.holding(balances={})
+    assert dydx.settle_funding(case.method, bare, {PERP: 10**6}).balances == {QUOTE: -1}
     with pytest.raises(InvalidInputError, match="funding index must name a known instrument, was 'BTC-USD'"):
         dydx.settle_funding(case.method, case.portfolio, {})
 
@@ -212,10 +224,20 @@ def test_funding_rates_are_bounded_by_the_tier():
 
 
 def test_shipped_sets():
-    tiers = {tier: (tier.initial, tier.initial * tier.maintenance_fraction // ONE) for tier in (LARGE_CAP, MID_CAP, LONG_TAIL, SAFETY)}
-    assert list(tiers.values()) == [(50_000, 30_000), (100_000, 50_000), (200_000, 100_000), (1_000_000, 200_000)]
+    """The figures of the genesis file; and the flag, which books carry, stays."""
+    assert dydx.SHORT_TERM == 256
+    tiers = [(tier.initial, tier.maintenance_fraction) for tier in (LARGE_CAP, MID_CAP, LONG_TAIL, SAFETY)]
+    assert tiers == [(50_000, 600_000), (100_000, 500_000), (200_000, 500_000), (1_000_000, 200_000)]
+    resolutions = {row.underlying: row.atomic_resolution for row in MARKETS}
+    assert resolutions == {"BTC": -10, "ETH": -9, "LINK": -6, "MATIC": -5, "CRV": -5, "SOL": -7, "ADA": -5, "AVAX": -7,
+                           "FIL": -6}  # fmt: skip
+    assert {row.underlying for row in MARKETS if row.tier is LARGE_CAP} == {"BTC", "ETH"}
+    assert {row.tier for row in MARKETS} == {LARGE_CAP, MID_CAP}
+    assert dydx.cross_margin().clamp_factor == 6 * ONE
+
+
+def test_methods_are_read_back_from_json():
     method = dydx.cross_margin()
-    assert method.market_of["BTC"].tier is LARGE_CAP
     assert cm.venues.load_method(msgspec.json.encode(method)) == method
     stated = msgspec.structs.replace(MARKETS[0], price=Decimal("1844674407370955161.5"))
     longer = msgspec.structs.replace(method, markets=(stated,))
@@ -247,6 +269,7 @@ def test_open_interest_is_read_where_it_scales():
         (lambda: LiquidityTier(initial=0, maintenance_fraction=0, lower_cap=2, upper_cap=1), "lower_cap must lie in [0, 1]"),
         (lambda: LiquidityTier(initial=0, maintenance_fraction=0, upper_cap=2**64), "upper_cap must lie in"),
         (lambda: PerpMarket(underlying="A", atomic_resolution=31, tier=TENTH), "atomic_resolution must lie in"),
+        (lambda: PerpMarket(underlying="A", atomic_resolution=-31, tier=TENTH), "atomic_resolution must lie in"),
         (lambda: PerpMarket(underlying="A", atomic_resolution=0, tier=TENTH, price=Decimal(-1)), "price must be >= 0, was -1 of 'A'"),
         (lambda: EquityTier(equity=0, orders=-1), "orders must lie in"),
         (lambda: account(tier=TENTH, chosen_rates={"ETH": 1}), "chosen rate must name a known market, was 'ETH'"),
@@ -261,6 +284,34 @@ def test_refused(broken, message):
     with pytest.raises(InvalidInputError) as refused:
         broken()
     assert message in str(refused.value)
+
+
+def test_a_contract_may_be_many_coins():
+    """Ten coins a contract, half a contract a lot; open interest is in contracts."""
+    tier = LiquidityTier(initial=100_000, maintenance_fraction=400_000, lower_cap=100 * DOLLAR, upper_cap=300 * DOLLAR)
+    swap = cm.Instrument(id=PERP, kind="perpetual", underlying=COIN, settlement=QUOTE, contract_size=Fraction(10),
+                         lot=Fraction(1, 2))  # fmt: skip
+    listed = cm.Instruments.of([swap], [cm.Asset(id=QUOTE, decimals=6)])
+    perp = PerpMarket(underlying=COIN, atomic_resolution=-3, tier=tier)
+    method = dydx.CrossMargin(name="ten", quote=QUOTE, markets=(perp,))
+    seen = [(COIN, "index", 2.0), (PERP, "open_interest", 10.0)]
+    market = cm.Market.of([cm.Observation(subject=s, field=f, value=v) for s, f, v in seen], as_of=0, quote=QUOTE)
+    held = Portfolio.of(listed, positions={PERP: -3})
+    assert dydx.risk(method.prepare(listed, market), held) == Risk(
+        net_collateral=-30 * DOLLAR, initial=30 * DOLLAR * 55 // 100, maintenance=30 * DOLLAR * 4 // 100
+    )
+    assert dydx.settle_funding(method, held, {PERP: 10**6}).balances == {QUOTE: 15_000}
+    with pytest.raises(InvalidInputError, match="open_interest must be >= 0"):
+        msgspec.structs.replace(perp, open_interest=Decimal(-1))
+
+
+def test_limits_of_figures_are_the_chains_own():
+    LiquidityTier(initial=ONE, maintenance_fraction=ONE, lower_cap=2**64 - 1, upper_cap=2**64 - 1)
+    assert most_orders((EquityTier(equity=0, orders=0),), 0) == 0
+    still = account(tier=TENTH, clamp_factor=0).method
+    assert dydx.funding_rate(still, COIN, 5) == 0
+    for resolution in (-30, 30):
+        PerpMarket(underlying="A", atomic_resolution=resolution, tier=TENTH)
 
 
 def test_a_lot_holds_whole_base_quanta_and_the_quote_counts_in_millionths():
