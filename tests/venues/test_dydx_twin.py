@@ -10,6 +10,7 @@ from reference import dydx as twin
 
 from crossmargin import Account, Asset, Book, Instrument, Instruments, Market, Observation, Order, Portfolio
 from crossmargin.instruments import Kind
+from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.venues import dydx
 from crossmargin.venues.dydx_parameters import LiquidityTier, PerpMarket
 from crossmargin.venues.dydx_rules import Outcome, Risk, allowed_change, risk_order
@@ -133,6 +134,29 @@ def test_floats_are_the_integers_where_every_product_is_within_53_bits():
                 assert [round(value * 1e6) for value in floats] == list(triple(exact))
                 assert Risk.of(case.prepared.requirement(case.portfolio)) == exact
     assert 300 < within < DESKS * ACCOUNTS  # both sides are met
+
+
+def test_the_gates_accumulators_hold_the_same_integers():
+    """Any history of positions, under quanta for sums up to 2^51 quanta: whole numbers stay whole."""
+    rng, method = np.random.default_rng(9), dydx.cross_margin()
+    listed = [
+        Instrument(id=row.underlying, kind=Kind.PERPETUAL, underlying=row.underlying, settlement="USDC",
+                   tick=Fraction(1, 100), lot=Fraction(1, 10_000))
+        for row in method.markets
+    ]  # fmt: skip
+    instruments = Instruments.of(listed, [Asset(id="USDC", decimals=6)])
+    seen = [Observation(subject=row.id, field="index", value=round(rng.uniform(1, 9e4), 5)) for row in listed]
+    prepared = method.prepare(instruments, Market.of(seen, as_of=0, quote="USDC"))
+    portfolio = Portfolio.of(instruments, balances={"USDC": 1000})
+    account = prepared.incremental(portfolio, Quanta.of(prepared.bound, {"position": 1e5, "cost": 1e12, "balance": 1e12}))
+    held = {}
+    for _ in range(300):
+        item, lots = int(rng.integers(len(listed))), int(rng.integers(-(10**5), 10**5))
+        account.apply("position", item, lots)
+        held[instruments.rows[item].id] = lots
+        exact, found = dydx.risk(prepared, portfolio.holding(positions=held)), account.outputs()
+        floats = (found["equity"][0], *found["requirement"])
+        assert [round(value * 1e6) for value in floats] == list(triple(exact))
 
 
 def test_divisions_in_floats_are_exact_up_to_the_last_bit():
