@@ -19,6 +19,7 @@ TESTS = {
     "derive_1": ("conformance/test_derive_pmrm1.py", "venues/test_derive_1*.py"),
     "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
     "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
+    "dydx*": ("conformance/test_dydx_v4.py", "venues/test_dydx*.py"),
     "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
     "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
     "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),
