@@ -1,6 +1,6 @@
 """What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
 
-Steps: the tests, lint and types, the venue benchmark, long fuzzing, bounds-checked kernels, sanitized kernels.
+Steps: the tests, lint and types, the benchmarks, long fuzzing, bounds-checked kernels, sanitized kernels.
 """
 
 import datetime
@@ -80,6 +80,7 @@ def fuzz() -> list[str]:
 
 def benchmarks() -> list[str]:
     """They assert that all forms agree; their figures are printed, not judged."""
+    run([PYTHON, "benchmarks/sensitivity.py", "3", "10000"])
     return run([PYTHON, "benchmarks/venues.py", "10", "1000", "1000"])
 
 
@@ -101,7 +102,7 @@ def sanitized() -> list[str]:
     return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
-STEPS = {"tests": tests, "lint and types": lint, "venue benchmark": benchmarks, "long fuzzing": fuzz, "bounds checks": debug,
+STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "long fuzzing": fuzz, "bounds checks": debug,
          "address and undefined-behaviour sanitizers": sanitized}
 
 

@@ -54,7 +54,7 @@ class RiskClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every correlation r becomes ``min(times r, 1)``, or ``max(2 r - 1, floor r)`` where ``floor`` is given."""
+    """Every correlation r becomes ``times r`` within [-1, 1], or ``max(2 r - 1, floor r)`` where ``floor`` is given."""
 
     name: str
     times: float = 1.0
@@ -62,7 +62,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def of(self, r: Floats) -> Floats:
         """Off the diagonal; the diagonal is for the caller to restore."""
-        return np.minimum(self.times * r, 1.0) if self.floor is None else np.maximum(2.0 * r - 1.0, self.floor * r)
+        return np.clip(self.times * r, -1.0, 1.0) if self.floor is None else np.maximum(2.0 * r - 1.0, self.floor * r)
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
