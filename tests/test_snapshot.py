@@ -15,6 +15,7 @@ from conftest import FACTOR
 from crossmargin import Position, records, snapshot
 from crossmargin.errors import InvalidInputError, UnknownReferenceError
 from crossmargin.instruments import Kind, Right, time_ns
+from crossmargin.margin import delta_gamma_vega
 from strategies import SMALL, desk, encoded, small
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -424,6 +425,11 @@ def test_every_parameter_of_a_method_is_explained():
         margin.LinearRate,
         margin.ScaledRate,
         margin.OptionRates,
+        margin.ScenarioArrayMargin,
+        margin.TenPointMargin,
+        margin.StrategyMargin,
+        margin.DeltaGammaVegaMargin,
+        delta_gamma_vega.Factor,
     ):
         for field in msgspec.structs.fields(kind):
             assert f"`{field.encode_name}`" in text, (kind.__name__, field.encode_name)
