@@ -116,6 +116,9 @@ DISCOUNT = {
 }  # fmt: skip
 
 
+OLD_EDGES = (0, 10e3, 70e3, 170e3, 300e3, 470e3, 700e3)  # of MR7, until 2025-01-15
+
+
 def rules_2025() -> Rules:
     """Moves of 2025-01-06, MR4 since January 2025, MR7 tiers of 2025-01-15."""
     major = UnitRules(max_move=0.12, extreme_move=0.24, basis_minimum=0.002, basis_annualised=0.05, close_rate=0.0045)
@@ -150,12 +153,17 @@ def rules_2024() -> Rules:
 
     return msgspec.structs.replace(
         new, units={name: older(unit) for name, unit in new.units.items()}, other=older(new.other),
-        close_edges=(0, 10e3, 70e3, 170e3, 300e3, 470e3, 700e3),
+        close_edges=OLD_EDGES,
     )  # fmt: skip
 
 
+def rules_early_2025() -> Rules:
+    """The nine days on which the moves of 2025-01-06 met the MR7 tiers of 2024."""
+    return msgspec.structs.replace(rules_2025(), close_edges=OLD_EDGES)
+
+
 SOURCE = "OKX announcements of 2024-05-31 and 2025-01-06; POST /api/v5/account/position-builder"
-SETS = (("2024-05-31", rules_2024), ("2025-01-06", rules_2025))
+SETS = (("2024-05-31", rules_2024), ("2025-01-06", rules_early_2025), ("2025-01-15", rules_2025))
 
 
 def parameters(as_of: str = LATEST) -> tuple[str, Rules]:
