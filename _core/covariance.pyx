@@ -165,11 +165,17 @@ def concordant(
 ):
     """``y += (R o F) x`` of one checked term; see ``covariance.pyi``."""
     cdef Term t
+    cdef Py_ssize_t i
     cdef Status status = described(&t, group, level, start, table, coefficient, figures)
     if status != Status.OK or x.shape[0] != t.n or y.shape[0] != t.n or scratch.shape[0] < start[t.n_groups]:
         return Status.SHAPE
     if order.shape[0] != t.n or weight.shape[0] != t.n:
         return Status.SHAPE
+    for i in range(t.n):
+        if not 0 <= order[i] < t.n:
+            return Status.UNKNOWN
+        if not weight[i] > 0.0:
+            return Status.DOMAIN
     if t.n:
         with nogil:
             status = concordant_kernel(&t, &x[0], &order[0], &weight[0], &scratch[0], &y[0])

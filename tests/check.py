@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 BUILT = ROOT / "build" / "check"
-KERNEL_TESTS = ["tests/_core", "tests/margin/plan"]
+KERNEL_TESTS = ["tests/_core", "tests/margin/plan", "tests/margin/sensitivity", "tests/margin/test_delta_gamma_vega.py"]
 
 
 def runtime(name: str) -> str:
