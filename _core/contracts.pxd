@@ -97,16 +97,16 @@ cdef inline double straddle(const Contracts* c, Py_ssize_t i, Py_ssize_t j) noex
 
 cdef inline double spread_pair(const Contracts* c, Py_ssize_t short, Py_ssize_t long) noexcept nogil:
     """A short and the long that covers it, at the worst strike or at the one settlement price."""
-    cdef const double* s = c.feature[short]
-    cdef const double* l = c.feature[long]
-    cdef double cost = l[PREMIUM] - s[PREMIUM], worst = 0.0, value
+    cdef const double* sold = c.feature[short]
+    cdef const double* held = c.feature[long]
+    cdef double cost = held[PREMIUM] - sold[PREMIUM], worst = 0.0, value
     cdef double at[3]
     cdef Py_ssize_t i
     if c.price >= 0.0:
-        return cost - payoff(l, c.price) + payoff(s, c.price)
-    at[0], at[1], at[2] = 0.0, s[STRIKE], l[STRIKE]
+        return cost - payoff(held, c.price) + payoff(sold, c.price)
+    at[0], at[1], at[2] = 0.0, sold[STRIKE], held[STRIKE]
     for i in range(3):
-        value = payoff(l, at[i]) - payoff(s, at[i])
+        value = payoff(held, at[i]) - payoff(sold, at[i])
         worst = value if value < worst else worst
     return cost - worst
 

@@ -14,8 +14,8 @@ a set's cost separates into its legs. A book that is several equal ones costs at
 from libc.math cimport ceil, fabs, floor, trunc
 from libc.string cimport memset
 from crossmargin._core.contracts cimport (
-    Contracts, EXPIRY, FEATURES, KIND, MAX_TYPES, MAX_UNITS, STRIKE, UNITS, alone, covered, is_option, on_the_left, payoff,
-    saved, set_cost,
+    Contracts, EXPIRY, FEATURES, KIND, MAX_TYPES, MAX_UNITS, STRIKE, UNITS, alone, covered, is_option, on_the_left,
+    payoff, saved, set_cost,
 )
 from crossmargin._core.status cimport Status
 
@@ -47,10 +47,10 @@ cdef void consume(const double* leg, double* delta, double side, double amount) 
 
 cdef double formed(const double* spread, double* delta, double turned, bint whole) noexcept nogil:
     """How many spreads the remaining deltas allow, in one orientation; takes what they use."""
-    cdef Py_ssize_t n_legs = <Py_ssize_t>spread[0], i
+    cdef Py_ssize_t n_legs = <Py_ssize_t>spread[0], _i
     cdef const double* leg = spread + 1
     cdef double n = -1.0, most
-    for i in range(n_legs):
+    for _i in range(n_legs):
         most = available(leg, delta, turned * leg[0]) / leg[1]
         n = most if n < 0.0 or most < n else n
         leg += 3 + <Py_ssize_t>leg[2]
@@ -58,7 +58,7 @@ cdef double formed(const double* spread, double* delta, double turned, bint whol
     if n <= 0.0:
         return 0.0
     leg = spread + 1
-    for i in range(n_legs):
+    for _i in range(n_legs):
         consume(leg, delta, turned * leg[0], n * leg[1])
         leg += 3 + <Py_ssize_t>leg[2]
     return n
@@ -70,8 +70,8 @@ cdef double half_to_zero(double x) noexcept nogil:
 
 
 cdef Py_ssize_t spread_length(const double* spread) noexcept nogil:
-    cdef Py_ssize_t at = 1, i
-    for i in range(<Py_ssize_t>spread[0]):
+    cdef Py_ssize_t at = 1, _i
+    for _i in range(<Py_ssize_t>spread[0]):
         at += 3 + <Py_ssize_t>spread[at + 2]
     return at
 
@@ -215,9 +215,9 @@ cdef double merged(const Contracts* c, Transport* t) noexcept nogil:
 
 cdef bint spans(const Contracts* c, Py_ssize_t i, Py_ssize_t j, double expiry) noexcept nogil:
     """Whether a pair's short expires no later, and its long no earlier, than a moment."""
-    cdef Py_ssize_t s = i if c.side[i] < 0.0 else j
-    cdef Py_ssize_t l = j if c.side[i] < 0.0 else i
-    return c.feature[s][EXPIRY] <= expiry <= c.feature[l][EXPIRY]
+    cdef Py_ssize_t sold = i if c.side[i] < 0.0 else j
+    cdef Py_ssize_t held = j if c.side[i] < 0.0 else i
+    return c.feature[sold][EXPIRY] <= expiry <= c.feature[held][EXPIRY]
 
 
 cdef void take(const Contracts* c, Transport* t, const double* k, double expiry) noexcept nogil:
@@ -321,9 +321,9 @@ cdef double every_partition(const Contracts* c) noexcept nogil:
     cdef Py_ssize_t unit[MAX_UNITS]
     cdef double cost[1 << MAX_UNITS]
     cdef double best[1 << MAX_UNITS]
-    cdef Py_ssize_t n = 0, i, u, mask, sub, low
+    cdef Py_ssize_t n = 0, i, _u, mask, sub, low
     for i in range(c.n):
-        for u in range(<Py_ssize_t>c.count[i]):
+        for _u in range(<Py_ssize_t>c.count[i]):
             unit[n] = i
             n += 1
     best[0] = 0.0
