@@ -107,7 +107,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
     """What a node may become."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            yield changed(node, value=value + 1 if isinstance(value, int) else value * 1.25 + 0.01)
+            yield changed(node, value=value + 1 if isinstance(value, int) else round(value * 1.25 + 0.01, 12))
         case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in OPERATORS:
             yield changed(node, op=OPERATORS[type(op)]())
         case ast.UnaryOp(op=ast.USub(), operand=operand):

@@ -51,7 +51,6 @@ ARGUMENTS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
 SURVIVED, UNUSED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the test file that failed
 
 
-
 # ---- the package under test -------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ NEVER_REACHED = "a cap that nothing reaches, whatever its size"
 SURVIVORS: dict[tuple[str, str, str], str] = {
     ("mango", "reserves", "(bid - buying).pick -> (bid + buying).pick"):
         "up to the buying price quote / max(buying, bid) is quote * per_quote",
-    ("mango_parameters", "check_prudence", "-1.0 -> -1.26"): COMMON_FACTOR,
+    ("mango_parameters", "check_prudence", "(sign, side): -1.0 -> -1.26"): COMMON_FACTOR,
     ("mango_parameters", "check_prudence", "(1.0, 'most') -> (1.26, 'most')"): COMMON_FACTOR,
     ("mango_tables", "Prices.of", "np.minimum(p, s) -> np.maximum(p, s)"):
         "only the figures that a refusal shows, not what it refuses",
