@@ -107,7 +107,8 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
         assets = [instruments.asset(name) for name in names["token"]]
         spots, perpetuals = (named(instruments, names[axis]) for axis in ("market", "perpetual"))
         skipped = oracles.skipped(self, instruments, market)
-        valued, known = ([name not in skipped for name in names[axis]] for axis in ("token", "perpetual"))
+        valued = [name not in skipped.tokens for name in names["token"]]
+        known = [name not in skipped.perpetuals for name in names["perpetual"]]
         prices = tables.Prices.of_tokens(market, assets, valued)
         token_rules = [self.rule_of_token[name] for name in names["token"]]
         perpetual_rules = [self.rule_of_perpetual[name] for name in names["perpetual"]]

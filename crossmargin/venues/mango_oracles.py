@@ -7,7 +7,7 @@ A perpetual is never skipped: one whose oracle, or whose settle token's oracle, 
 Source: mango-v4, health/cache.rs, health/account_retriever.rs, state/oracle.rs; the rule of perpetuals is inferred.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,10 +21,16 @@ from crossmargin.portfolio.feeds import FEEDS
 if TYPE_CHECKING:
     from crossmargin.venues.mango import Health
 
-Faults = dict[str, str]  # token or perpetual, and what is wrong with its oracle
 ABSENT = ("missing", "not positive")  # what reading the price refuses by its own name
-HELD = ("position", "buy", "sell")
+HELD = ("position", "cost", "buy", "sell")
 SLOT = 450_000_000  # ns that the venue counts for a slot
+
+
+class Faults(NamedTuple):
+    """Tokens and perpetuals whose oracle fails, each with its first fault."""
+
+    tokens: dict[str, str]
+    perpetuals: dict[str, str]
 
 
 def age_of(slots: int) -> int:
@@ -33,14 +39,17 @@ def age_of(slots: int) -> int:
 
 
 def faults(method: "Health", instruments: Instruments, market: Market) -> Faults:
-    """Tokens and perpetuals whose oracle fails, with the first fault of each."""
-    tokens = [asset for asset in instruments.assets if asset.id in method.rule_of_token]
-    found = {a.id: token_fault(method.rule_of_token[a.id].oracle, a, market) for a in tokens}
-    for row in instruments:
-        if row.kind is Kind.PERPETUAL:
-            guard = method.rule_of_perpetual[row.id].oracle
-            found[row.id] = found[row.settlement] or first_fault(guard, market, row.underlying)
-    return {name: fault for name, fault in found.items() if fault}
+    """Everything whose oracle fails; a perpetual's fails with its settle token's."""
+    found = Faults({}, {})
+    for asset in instruments.assets:
+        rule = method.rule_of_token.get(asset.id)
+        if rule is not None and (fault := token_fault(rule.oracle, asset, market)):
+            found.tokens[asset.id] = fault
+    for row in (row for row in instruments if row.kind is Kind.PERPETUAL):
+        own = first_fault(method.rule_of_perpetual[row.id].oracle, market, row.underlying)
+        if fault := found.tokens.get(row.settlement, own):
+            found.perpetuals[row.id] = fault
+    return found
 
 
 def token_fault(guard: OracleGuard, asset: Asset, market: Market) -> str:
@@ -58,32 +67,32 @@ def skipped(method: "Health", instruments: Instruments, market: Market) -> Fault
     found = faults(method, instruments, market)
     if method.skip_bad_oracles:
         return found
-    for name, fault in found.items():
+    for name, fault in (found.tokens | found.perpetuals).items():
         if fault not in ABSENT:
             raise check.refuse("oracle", "be usable", fault, f"of {name!r}")
-    return {}
+    return Faults({}, {})
 
 
 def check_book(found: Faults, book: Book) -> None:
     """Refuse a book with an account that no skipping helps: a debt in such a token, or such a perpetual."""
-    for name in found:
-        if name in book.instruments.asset_index:
-            least = int(totals("balance", book, book.instruments.asset_index[name]).min(initial=0))
-            if least < 0:
-                raise check.refuse("balance", "be >= 0 where its oracle is skipped", least, f"of {name!r}")
-        if name in book.instruments.index:
-            check_unheld(name, found[name], book)
+    for name in found.tokens:
+        least = int(balances_of(book, book.instruments.asset_index[name]).min(initial=0))
+        if least < 0:
+            raise check.refuse("balance", "be >= 0 where its oracle is skipped", least, f"of {name!r}")
+    for name, fault in found.perpetuals.items():
+        check_unheld(name, fault, book)
 
 
 def check_unheld(name: str, fault: str, book: Book) -> None:
-    """Refuse any position or order of a perpetual."""
-    if any((FEEDS[source](book)[1] == book.instruments.index[name]).any() for source in HELD):
+    """Refuse any position, cost or order of a perpetual."""
+    item, feeds = book.instruments.index[name], [FEEDS[source](book) for source in HELD]
+    if any(((items == item) & (amounts != 0)).any() for _, items, amounts in feeds):
         raise check.refuse("oracle", "be usable where its perpetual is held", fault, f"of {name!r}")
 
 
-def totals(source: str, book: Book, item: int) -> Integers:
-    """The sum of one item's amounts in each unit."""
-    start, items, amounts = FEEDS[source](book)
-    kept, found = items == item, np.zeros(len(book), dtype=np.int64)
+def balances_of(book: Book, asset: int) -> Integers:
+    """Each unit's balance of one asset, over all locations."""
+    start, items, amounts = FEEDS["balance"](book)
+    kept, found = items == asset, np.zeros(len(book), dtype=np.int64)
     np.add.at(found, np.repeat(np.arange(len(book)), np.diff(start))[kept], amounts[kept])
     return found

@@ -69,7 +69,7 @@ def test_refused(row):
     quanta = Quanta.of(prepared.bound, 2.0**20)
     empty = prepared.incremental(portfolio.holding(balances={}, orders=()), quanta)
     for name, atoms in portfolio.balances.items():
-        empty.apply("balances", prepared.instruments.asset_index[name], float(atoms))
+        empty.apply("balances", prepared.bound.labels["token"].index(name), float(atoms))
     assert empty.outputs()["unvalued"][0] > 0
     for ask in (prepared.requirement, prepared.trace, prepared.explain, lambda p: prepared.incremental(p, quanta)):
         with pytest.raises(InvalidInputError, match="balance must be >= 0 where its oracle is skipped"):
