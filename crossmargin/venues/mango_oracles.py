@@ -16,7 +16,7 @@ from crossmargin._checks import Integers
 from crossmargin.instruments import Asset, Instruments, Kind
 from crossmargin.market import Market, OracleGuard
 from crossmargin.portfolio import Book
-from crossmargin.portfolio.feeds import FEEDS
+from crossmargin.portfolio.feeds import FEEDS, holds
 
 if TYPE_CHECKING:
     from crossmargin.venues.mango import Health
@@ -80,14 +80,8 @@ def check_book(found: Faults, book: Book) -> None:
         if least < 0:
             raise check.refuse("balance", "be >= 0 where its oracle is skipped", least, f"of {name!r}")
     for name, fault in found.perpetuals.items():
-        check_unheld(name, fault, book)
-
-
-def check_unheld(name: str, fault: str, book: Book) -> None:
-    """Refuse any position, cost or order of a perpetual."""
-    item, feeds = book.instruments.index[name], [FEEDS[source](book) for source in HELD]
-    if any(((items == item) & (amounts != 0)).any() for _, items, amounts in feeds):
-        raise check.refuse("oracle", "be usable where its perpetual is held", fault, f"of {name!r}")
+        if holds(book, HELD, book.instruments.index[name]):
+            raise check.refuse("oracle", "be usable where its perpetual is held", fault, f"of {name!r}")
 
 
 def balances_of(book: Book, asset: int) -> Integers:

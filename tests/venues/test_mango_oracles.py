@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import FACTOR
 from crossmargin import InvalidInputError, Market
 from crossmargin.market import OracleGuard
 from crossmargin.margin.plan.quantum import Quanta
@@ -40,6 +41,7 @@ def failing(index, slow, bad, how):
 hows = st.sampled_from(["missing", "stale", "uncertain"])
 
 
+@settings(max_examples=1000 * FACTOR)
 @given(accounts, prices, prices, st.sets(st.sampled_from(sorted(NAMES)), max_size=2), hows)
 def test_against_a_second_reading_of_the_rule(account, index, slow, bad, how):
     prepared, portfolio = SKIPPING.prepare(INSTRUMENTS, failing(index, slow, bad, how)), portfolio_of(account)

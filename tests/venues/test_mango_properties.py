@@ -3,9 +3,10 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import FACTOR
 from crossmargin import Account, Book, Instruments, Portfolio
 from crossmargin.portfolio.feeds import NO_LIMIT
 from reference.mango import Health
@@ -29,6 +30,7 @@ def expected(account, index, slow):
     return found
 
 
+@settings(max_examples=1000 * FACTOR)
 @given(accounts, prices, prices)
 def test_against_a_second_reading_of_the_rule(account, index, slow):
     prepared, portfolio = method_of().prepare(INSTRUMENTS, market_of(index, slow)), portfolio_of(account)
