@@ -129,9 +129,8 @@ def market_of(row, sets):
     def see(subject, field, value):
         seen.append(Observation(subject=subject, field=field, value=value))
 
-    for token in tokens_of(row, sets):
-        if row["portfolio"].get("missing") == f"missing_{token['id']}":
-            continue
+    missing = row["portfolio"].get("missing", "").split("_")
+    for token in (token for token in tokens_of(row, sets) if token["id"] not in missing):
         see(token["id"], "index", token["price"])
         see(token["id"], "slow_price", token["stable_price"])
         totals = token["totals"]

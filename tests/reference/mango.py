@@ -59,6 +59,22 @@ class Health:
         )
 
 
+def scaled(own, owe, price, start, deposits, borrows):
+    """Initial weights of a token while its pool is worth more than a start; ``price`` the higher of two."""
+    if deposits * price > start:
+        own = own * start / (deposits * price)
+    return own, owe * (borrows * price) / start if borrows * price > start else owe
+
+
+def shifted(weights, target, start, end, now):
+    """Maintenance weights that move linearly in time, first and last ones outside of it."""
+    if now <= start:
+        return weights
+    if now >= end:
+        return target
+    return tuple((a * (end - now) + b * (now - start)) / (end - start) for a, b in zip(weights, target))
+
+
 def without(account, bad, settle, perpetual_fails=False):
     """The account as it is valued while the oracles of the tokens ``bad`` fail; ``None`` where it is refused."""
     base, quote = account["swap"]
