@@ -59,6 +59,10 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
     def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
         """Refuse accounts that the method cannot value in this market, where it can value others; none by default."""
 
+    def trusting(self) -> "Method":
+        """The same method that doubts no oracle for its price: what supposes a price reads it with this."""
+        return self
+
     def prepare(self, instruments: Instruments, market: Market) -> Prepared:
         """Build the plan and fill its tables: everything that a mark, a clock or a parameter decides."""
         prepared = self.bind(instruments, market)

@@ -10,6 +10,7 @@ figures of a set: ``drift_parameters``; what prices and settings decide: ``drift
 from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from crossmargin import _checks as check
@@ -65,6 +66,9 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
         """Refuse an account that holds what the action may not value: 3.8."""
         if self.oracles is not None:
             check_oracles(self, self.oracles, instruments, market, book)
+
+    def trusting(self) -> "DriftMargin":
+        return msgspec.structs.replace(self, oracles=None)
 
     @property
     def parameters_name(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conformance.drift_accounts import MICRO, NANO, PAIR, PERP, QUOTE, TOKEN, simple
-from crossmargin import InvalidInputError, Market, Observation, Portfolio
+from crossmargin import InvalidInputError, Market, Observation, Portfolio, liquidation_prices
 from crossmargin.venues import load_method
 from crossmargin.venues.drift import DriftMargin
 from crossmargin.venues.drift_oracles import DEVIATIONS, Action, OracleRules
@@ -115,6 +115,22 @@ def test_a_stable_asset_has_three_times_the_age():
             asks(*found)[0]()
         else:
             refused(*found, TOKEN)
+
+
+def test_a_supposed_price_is_trusted_and_a_real_one_is_not():
+    """One unit short at 100 with 550 of quote: liquidated at 650 / 1.05, more than five times the average."""
+    for slots, taken in ((0, True), (121, False)):
+        case, prepared = case_with({TOKEN: slots}, balances=[(0, QUOTE, 550 * MICRO)], positions=[(0, -NANO, -100 * MICRO)])
+        seen = [Observation(subject=name, field=field, value=100.0, published=NOW)
+                for name, field in ((TOKEN, "average_price"), (PERP, "mark"))]  # fmt: skip
+        market = Market.of([*prepared.market.seen.values(), *seen], as_of=NOW)
+        portfolio = Portfolio(case.book, case.book.unit("row"))
+        if not taken:
+            with pytest.raises(InvalidInputError, match="oracle must be usable"):
+                liquidation_prices(portfolio, market, case.method)
+        else:
+            (found,) = liquidation_prices(portfolio, market, case.method)
+            assert found.above == pytest.approx(650 / 1.05, abs=1e-4)
 
 
 def test_without_rules_no_oracle_is_refused():
