@@ -49,9 +49,8 @@ class Prices:
     @classmethod
     def of_underlyings(cls, market: Market, names: Sequence[str], valued: Sequence[bool]) -> "Prices":
         """The same of the underlyings of perpetuals."""
-        known = dict.fromkeys(name for name, good in zip(names, valued, strict=True) if good)
-        rows = [[market.value(f, n) if n in known else 1.0 for n in names] for f in ("index", "slow_price")]
-        return cls.of(*rows)
+        found = list(zip(names, valued, strict=True))
+        return cls.of(*([market.value(f, n) if good else 1.0 for n, good in found] for f in ("index", "slow_price")))
 
 
 def stable_price(market: Market, asset: Asset) -> float:
