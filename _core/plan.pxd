@@ -47,7 +47,8 @@ cdef struct Batch:
     double* gathered          # per argument x capacity: rows of tables by key
     int64_t* leader           # per holding: the first one with the same rows
     double* scratch
-    Py_ssize_t capacity
+    Py_ssize_t capacity       # pairs of an axis
+    bint full                 # an axis holds more
 
 # Rows of a book that feed one source: item and amount per row, cut by unit.
 cdef struct Source:

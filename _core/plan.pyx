@@ -27,6 +27,9 @@ cdef int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py
     if b.stamp[at] == unit + 1:
         return b.place[at]
     pair = b.count[axis]
+    if pair >= b.capacity:  # the caller reserved less than an axis may hold
+        b.full = 1
+        return 0
     b.count[axis] = pair + 1
     b.stamp[at] = unit + 1
     b.place[at] = pair
@@ -369,6 +372,7 @@ def evaluate(
     Py_ssize_t last,
     Py_ssize_t block_units,
     Py_ssize_t block_rows,
+    Py_ssize_t block_pairs,
     int64_t[::1] integers not None,
     double[::1] doubles not None,
     double[:, ::1] out not None,
@@ -398,7 +402,7 @@ def evaluate(
     b.relation = &relation[0, 0] if b.n_relations else NULL
     b.maps = &maps[0] if maps.shape[0] else NULL
     b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
-    b.capacity = block_rows
+    b.capacity, b.full = block_pairs, 0
     if integers.shape[0] < 2 * keys + b.n_axes * (1 + 2 * b.capacity) + b.n_relations * b.capacity:
         return Status.SHAPE
     b.stamp = &integers[0]
@@ -420,6 +424,9 @@ def evaluate(
             clear(&b)
             for local in range(end - unit):
                 load_unit(&b, feed, unit + local, local)
+            if b.full:
+                status = Status.CAPACITY
+                break
             status = run_block(&b)
             copy_out(&b, wanted, &out[0, 0], out.shape[1], unit, end - unit)
             unit = end

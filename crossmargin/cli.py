@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import msgspec
 import numpy as np
 import typer
 from rich.console import Console
@@ -21,10 +23,11 @@ from crossmargin.account import compare as compare_methods
 from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices, only_held
 from crossmargin.errors import CrossmarginError, InvalidInputError
-from crossmargin.margin import Method, netting
+from crossmargin.margin import DeltaGammaVegaMargin, Method, netting
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
+from crossmargin.validation import revalue as revaluation
 from crossmargin.venues import catalogue, load_method
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
@@ -137,6 +140,39 @@ def compare_venues(file: File, account: AccountName = "", orders: Policy = "venu
     show(compare.venue_table(found, title))
     for name, reason in found.left_out.items():
         out.print(f"left out: {name}: {reason}", markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def revalue(
+    file: File,
+    method: MethodName = "",
+    account: AccountName = "",
+    draws: Annotated[int, typer.Option(help="how many draws of the factors")] = 10_000,
+    seed: Annotated[int, typer.Option(help="of the random draws")] = 1,
+    as_json: Json = False,
+) -> None:
+    """A delta-gamma-vega requirement beside the quantile of a full revaluation, step by step."""
+    snapshot = load(file)
+    chosen_method = method_of(snapshot, method or sensitivities_in(snapshot))
+    if not isinstance(chosen_method, DeltaGammaVegaMargin):
+        raise check.refuse("method", "be a delta_gamma_vega method", chosen_method.method_name)
+    portfolio = chosen(snapshot, account)
+    with progress() as step:
+        step("revaluing")
+        found = revaluation(portfolio, snapshot.market, chosen_method, draws=draws, seed=seed)
+    if as_json:
+        print_json(asdict(found))
+        return
+    show(compare.revaluation_table(found, portfolio.account.id, snapshot.market.quote))
+
+
+def sensitivities_in(snapshot: Snapshot) -> str:
+    """The first delta-gamma-vega method of a file."""
+    tag = DeltaGammaVegaMargin.__struct_config__.tag
+    names = [name for name, text in snapshot.methods.items() if msgspec.json.decode(text).get("method") == tag]
+    if not names:
+        raise check.refuse("methods", f"hold one of method {tag!r}", sorted(snapshot.methods))
+    return names[0]
 
 
 def show(table: Table) -> None:

@@ -1,7 +1,7 @@
-"""Enumerates the mutants of a file: one figure, sign, comparison, extremum or side changed in its syntax tree.
+"""Enumerates the mutants of a file: one figure, sign, comparison, extremum or side changed in its tree.
 
-Left alone: text (labels, messages, f-strings), whatever is raised, annotations, and the ``-1`` of a ``reshape``
-(any negative number means the same there).
+Left alone: text (labels, messages, f-strings), whatever is raised, annotations, and the ``-1`` of a
+``reshape`` (any negative number means the same there).
 """
 
 import ast
@@ -59,24 +59,30 @@ class Spot:
 
 def spots(spot: Spot) -> Iterator[Spot]:
     """Every node that may change, from the top; text and what is raised are left out."""
-    node, function, name = spot.node, spot.function, spot.name
+    node, function = spot.node, spot.function
     if isinstance(node, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom)) or "label" in name_of(node):
         return
     yield spot
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         function = f"{function}.{node.name}".strip(".")
-    elif isinstance(node, (ast.keyword, ast.Assign, ast.AnnAssign)):
-        name = node.arg or "" if isinstance(node, ast.keyword) else ast.unparse(targets(node))
     if is_unknown_length(node, spot.parent):
         return
     for field, value in ast.iter_fields(node):
-        for child in value if isinstance(value, list) else [value]:
+        for i, child in enumerate(value if isinstance(value, list) else [value]):
             if isinstance(child, ast.AST) and field not in {"annotation", "returns", "ctx", "op", "ops"}:
-                yield from spots(Spot(child, node, function, name))
+                yield from spots(Spot(child, node, function, given_name(node, field, i) or spot.name))
 
 
-def targets(node: ast.Assign | ast.AnnAssign) -> ast.AST:
-    return node.targets[0] if isinstance(node, ast.Assign) else node.target
+def given_name(node: ast.AST, field: str, i: int) -> str:
+    """The name that a child is given: an argument's, a variable's, a key of a dictionary."""
+    match node:
+        case ast.keyword(arg=str() as name):
+            return name
+        case ast.Assign(targets=[target]) | ast.AnnAssign(target=target):
+            return ast.unparse(target)
+        case ast.Dict(keys=keys) if field == "values" and keys[i] is not None:
+            return ast.unparse(keys[i])
+    return ""
 
 
 def name_of(node: ast.AST) -> str:
@@ -113,7 +119,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Name(id=name, ctx=ast.Load()) if name in EXTREMA:
             yield changed(node, id=EXTREMA[name])
         case ast.Attribute(attr=name, value=value) if name in METHODS:
-            if not (isinstance(value, ast.Name) and value.id == "check"):  # check.positive refuses, it takes no side
+            if not (isinstance(value, ast.Name) and value.id in {"check", "self"}):  # check.positive refuses
                 yield changed(node, attr=METHODS[name])
         case ast.Call(keywords=keywords):
             sides = {k.arg: ast.unparse(k.value) for k in keywords if k.arg in SIDES}
@@ -123,16 +129,15 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def text(spot: Spot, new: ast.AST) -> str:
-    """The change as people read it: the expression around it if that is short, otherwise the node with its name."""
+    """The change as people read it: the expression around it if short, otherwise the node with its name."""
     node, parent = spot.node, spot.parent
-    if isinstance(parent, ast.Dict) and node in parent.values:
-        return f"{ast.unparse(parent.keys[parent.values.index(node)])}: {ast.unparse(node)} -> {ast.unparse(new)}"
-    if not hasattr(parent, "body") and len(old := ast.unparse(parent)) <= SHORT:
-        replace(parent, node, new)
-        found = f"{old} -> {ast.unparse(parent)}"
-        replace(parent, new, node)
-        return found
     name = f"{spot.name}: " if spot.name and len(spot.name) <= SHORT else ""
+    whole = not isinstance(parent, ast.Dict) and not hasattr(parent, "body")
+    if whole and len(old := ast.unparse(parent).strip()) <= SHORT:
+        replace(parent, node, new)
+        found = f"{old} -> {ast.unparse(parent).strip()}"
+        replace(parent, new, node)
+        return f"{name}{found}" if isinstance(parent, ast.UnaryOp) else found
     return f"{name}{ast.unparse(node)} -> {ast.unparse(new)}"
 
 

@@ -1,9 +1,9 @@
 """Changes one constant or sign of a module at a time: some test of it must fail, or a reason be listed.
 
-``python -P tests/mutation.py [--sample K] [--lone] [--list] [module ...]``; a module is a file name without its
-ending, patterns allowed. Survivors are printed as keys of ``tests/survivors.py``, with the reason listed there; one
-without a reason, or a reason without its survivor, is a failure. The changes: ``tests/mutants.py``; which tests
-judge which module: ``tests/mutation_table.py``.
+``python -P tests/mutation.py [--sample K] [--lone] [--list] [module ...]``; a module is a file name without
+its ending, patterns allowed. Survivors are printed as keys of ``tests/survivors.py``, with the reason listed
+there; one without a reason, or a reason without its survivor, is a failure. The changes: ``mutants.py``;
+which tests judge which module: ``mutation_table.py``.
 
 A mutant lives in memory, in a forked process that imports the package from a copy. The tests are those of the
 working tree; published rows take part where they are at hand.
@@ -56,9 +56,10 @@ SURVIVED, UNUSED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the t
 
 
 def copied(folder: Path) -> Path:
-    """The package and its kernels as they are installed, copied into a folder that comes first on the path."""
-    code = "import crossmargin as c, json; from crossmargin import _core; print(json.dumps([*c.__path__, *_core.__path__]))"
-    package, core = json.loads(subprocess.check_output([sys.executable, "-P", "-c", code], cwd=folder, text=True))
+    """The package and its kernels as installed, copied into a folder that comes first on the path."""
+    code = "import json, crossmargin as p; print(json.dumps([*p.__path__, *p._core.__path__]))"
+    command = [sys.executable, "-P", "-c", code]
+    package, core = json.loads(subprocess.check_output(command, cwd=folder, text=True))
     kept = shutil.ignore_patterns("__pycache__", "*.c", "*.cpp", "*.html")
     shutil.copytree(package, folder / "crossmargin", ignore=kept)
     shutil.copytree(core, folder / "crossmargin" / "_core", ignore=kept, dirs_exist_ok=True)
@@ -114,7 +115,7 @@ def judge(name: str, path: Path, tree: ast.Module, files: list[str], order: list
 
 
 def forked(task: Task, output: int, limit: float) -> int:
-    """Start a child that ends with the task's result, or after a limit of seconds; its output on a descriptor."""
+    """Start a child that ends with the task's result or after a limit of seconds; output on a descriptor."""
     pid = os.fork()
     if pid:
         return pid
@@ -154,7 +155,7 @@ class Tally:
     known: set[tuple[str, str, str]]
     ran: set[tuple[str, str, str]]
     survivors: list[Mutant]
-    timed_out: int = 0
+    late: list[Mutant]
 
 
 def timed(files: list[str]) -> dict[str, float]:
@@ -166,13 +167,13 @@ def timed(files: list[str]) -> dict[str, float]:
             if code:
                 log.seek(0)
                 print(log.read().decode()[-3000:])
-                raise SystemExit(f"without a mutant {Path(file).relative_to(ROOT)} must pass, ended with {code}")
+                raise SystemExit(f"{file} must pass without a mutant, ended with {code}")
             found[file] = seconds
     return found
 
 
 def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tally) -> None:
-    """Every mutant of one module against its test files (with their seconds), the sharp and quick ones first."""
+    """Every mutant of one module against its test files (with their seconds), sharp and quick ones first."""
     name, files = f"crossmargin.{path.parent.name}.{path.stem}", list(seconds)
     start, kills, survivors = time.monotonic(), Counter(), 0
 
@@ -185,29 +186,31 @@ def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tal
     with Path(os.devnull).open("w") as devnull:
         for mutant, code, _ in results(tasks(), devnull.fileno(), limit):
             if code == UNUSED:
-                raise SystemExit(f"{name}: its tests never import it, or could not be run: {', '.join(files)}")
+                raise SystemExit(f"{name}: its tests never import it, or cannot be run: {', '.join(files)}")
             tally.ran.add(mutant.key)
-            tally.timed_out += code == -signal.SIGALRM
             if code == SURVIVED:
                 survivors += 1
                 tally.survivors.append(mutant)
+            elif code == -signal.SIGALRM:
+                tally.late.append(mutant)
             elif code >= KILLED:
                 kills[files[code - KILLED]] += 1
-    print(f"{name}: {len(mutants)} mutants, {survivors} survive, {time.monotonic() - start:.0f} s", flush=True)
+    spent = time.monotonic() - start
+    print(f"{name}: {len(mutants)} mutants, {survivors} survive, {spent:.0f} s", flush=True)
 
 
 def report(tally: Tally, reasons: dict[tuple[str, str, str], str], modules: set[str]) -> int:
-    """Print survivors, stale reasons and the last line; the number of failures."""
+    """Print survivors, stale reasons (of these modules, of all without) and the last line; count failures."""
     for mutant in sorted(tally.survivors, key=lambda m: (m.place, m.line)):
         print(f"{mutant.place}:{mutant.line}\n    {mutant.key}: {reasons.get(mutant.key, 'NO REASON')!r},")
     survived = {mutant.key for mutant in tally.survivors}
     open_ = [key for key in survived if not reasons.get(key)]
-    mine = [key for key in reasons if key[0] in modules]
+    mine = [key for key in reasons if not modules or key[0] in modules]
     stale = [key for key in mine if key not in tally.known or key in tally.ran - survived]
     for key in stale:
         print(f"listed in tests/survivors.py, but {'killed' if key in tally.known else 'no mutant'}: {key}")
-    if tally.timed_out:
-        print(f"killed by the limit of time: {tally.timed_out}")
+    for mutant in tally.late:
+        print(f"killed by the limit of time alone: {mutant.place}:{mutant.line} {mutant.key}")
     words = f"{len(open_)} without a reason" if open_ else "all with reasons"
     total, left = len(tally.ran), len(survived)
     print(f"mutants: {total}, killed {total - left}, survivors {left} ({words})")
@@ -218,7 +221,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("modules", nargs="*", help="file names without .py, patterns allowed; default: all")
     parser.add_argument("--sample", type=int, default=1, metavar="K", help="run every K-th mutant only")
-    parser.add_argument("--lone", action="store_true", help="without the published rows, as a clone alone would")
+    parser.add_argument("--lone", action="store_true", help="without the published rows, as in a lone clone")
     parser.add_argument("--list", action="store_true", help="print the mutants and run none")
     return parser.parse_args()
 
@@ -240,17 +243,17 @@ def main(folder: Path) -> int:
     os.chdir(ROOT)
     if not rows.FOLDER.exists():
         print("published rows are not at hand: judged by the project's own tests alone")
-    seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
-    tally = Tally({m.key for mutants in found.values() for m in mutants}, set(), [])
     for name in PRELOADED:
         importlib.import_module(name)
+    seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
+    tally = Tally({m.key for mutants in found.values() for m in mutants}, set(), [], [])
     for path, mutants in found.items():
         if path.parent.name == "venues":
             importlib.import_module("crossmargin")  # from now on no child need import what lies below
         gc.freeze()
         run(path, {file: seconds[file] for file in files[path]}, mutants[:: options.sample], tally)
     reasons = runpy.run_path(str(ROOT / "tests" / "survivors.py"))["SURVIVORS"]
-    return report(tally, reasons, {path.stem for path in paths})
+    return report(tally, reasons, {path.stem for path in paths} if options.modules else set())
 
 
 if __name__ == "__main__":

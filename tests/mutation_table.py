@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
-# Test files by module, the first pattern that fits, then EVERY; a pattern of files that finds none is an error.
+# Test files by module, the first pattern that fits, then EVERY; a pattern that finds no file is an error.
 TESTS = {
     "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
     "okx*": ("conformance/test_okx.py", "venues/test_okx*.py"),
@@ -19,6 +19,7 @@ TESTS = {
     "derive_1": ("conformance/test_derive_pmrm1.py", "venues/test_derive_1*.py"),
     "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
     "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
+    "dydx*": ("conformance/test_dydx_v4.py", "venues/test_dydx*.py"),
     "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
     "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
     "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),

@@ -413,7 +413,7 @@ def script(*arguments, **options):
 def test_the_installed_script_answers():
     found = script("margin", SEEDS / "market-maker.json", "--json")
     data = data_of((found.returncode, found.stdout, found.stderr))
-    assert list(data["methods"]) == ["isolated", "tiered", "array", "ten point", "portfolio"]
+    assert list(data["methods"]) == ["isolated", "tiered", "array", "ten point", "sensitivities", "portfolio"]
     assert data["methods"]["portfolio"]["initial"] > data["methods"]["portfolio"]["maintenance"] > 0
 
 
@@ -446,7 +446,7 @@ def test_compare_prints_a_line_a_venue_and_who_cannot(run):
     lines = [line.split("  ")[1] for line in out.splitlines() if line.startswith("  ") and "." in line]
     assert lines == [
         "Derive portfolio v2", "Derive standard", "Deribit portfolio", "OKX portfolio", "Bybit portfolio",
-        "Paradex portfolio", "Paradex cross", "Aevo portfolio", "isolated", "portfolio",
+        "Paradex portfolio", "Paradex cross", "Aevo portfolio", "isolated", "sensitivities", "portfolio",
     ]  # fmt: skip
     assert "left out: OKX options: position must be one that the method can hold, was 'ETH-USDC-PERPETUAL'" in out
 
@@ -463,3 +463,20 @@ def test_the_readme_shows_what_compare_prints(run):
     block = readme.partition("$ crossmargin compare seeds/eth-options.json\n")[2].partition("```")[0]
     _, out, _ = run("compare", "seeds/eth-options.json")
     assert [line.rstrip() for line in out.splitlines()] == [line.rstrip() for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["market-maker", "crypto", "eth-options"])
+def test_revalue_tells_the_steps_to_the_quantile(run, name):
+    file = SEEDS / f"{name}.json"
+    data = data_of(run("revalue", file, "--draws", "500", "--json"))
+    steps = sum(data[step] for step in ("delta", "vega", "gamma", "skew", "beyond"))
+    assert steps == pytest.approx(data["quantile"], rel=1e-9)
+    code, shown, _ = run("revalue", file, "--draws", "500")
+    assert code == 0
+    assert f"{data['quantile']:,.2f}" in shown
+    assert f"{data['requirement']:,.2f}" in shown
+
+
+def test_revalue_wants_a_delta_gamma_vega_method(run):
+    found = refused(run("revalue", SEEDS / "crypto.json", "--method", "portfolio"))
+    assert found == "method must be a delta_gamma_vega method, was 'scenario'"

@@ -5,6 +5,7 @@ from typing import Any
 from crossmargin.margin.charges import Charges
 from crossmargin.margin.class_groups import TenPointMargin
 from crossmargin.margin.collateral import Haircut
+from crossmargin.margin.delta_gamma_vega import DeltaGammaVegaMargin
 from crossmargin.margin.explanation import Explanation
 from crossmargin.margin.isolation import Netting, netting
 from crossmargin.margin.method import Method, decode
@@ -16,7 +17,10 @@ from crossmargin.margin.scenarios import Grid, Tail
 from crossmargin.margin.strategy import StrategyMargin
 from crossmargin.margin.tiered import LinearRate, OptionRates, ScaledRate, TieredMargin, Tiers
 
-AnyMethod = IsolatedMargin | TieredMargin | ScenarioMargin | ScenarioArrayMargin | TenPointMargin | StrategyMargin
+AnyMethod = (
+    IsolatedMargin | TieredMargin | ScenarioMargin | ScenarioArrayMargin | TenPointMargin | StrategyMargin
+    | DeltaGammaVegaMargin
+)  # fmt: skip
 
 
 def load_method(data: bytes) -> Any:
@@ -25,7 +29,8 @@ def load_method(data: bytes) -> Any:
 
 
 __all__ = [
-    "Charges", "Component", "Explanation", "Grid", "Haircut", "IsolatedMargin", "LinearRate", "Method", "Netting",
-    "OptionRates", "Prepared", "Requirement", "Requirements", "ScaledRate", "ScenarioArrayMargin", "ScenarioMargin",
-    "StrategyMargin", "Tail", "TenPointMargin", "TieredMargin", "Tiers", "load_method", "netting",
+    "Charges", "Component", "DeltaGammaVegaMargin", "Explanation", "Grid", "Haircut", "IsolatedMargin",
+    "LinearRate", "Method", "Netting", "OptionRates", "Prepared", "Requirement", "Requirements", "ScaledRate",
+    "ScenarioArrayMargin", "ScenarioMargin", "StrategyMargin", "Tail", "TenPointMargin", "TieredMargin", "Tiers",
+    "load_method", "netting",
 ]  # fmt: skip

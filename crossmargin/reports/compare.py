@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.account import Comparison, Impact, LiquidationPrices
 from crossmargin.margin import Netting, Requirement
+from crossmargin.validation import Revaluation
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -207,4 +208,25 @@ def price_table(prices: Sequence[LiquidationPrices], currency: str) -> "Table":
         made.add_column(name, justify="left" if name == "underlying" else "right")
     for price in prices:
         made.add_row(Text(price.underlying), *map(money, (price.index, price.below, price.above)))
+    return made
+
+
+def revaluation_table(found: Revaluation, account: str, quote: str) -> "Table":
+    """The steps from delta alone to the quantile, and what they sum to."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(f"Loss of {account}, {quote}, {found.draws:,} draws"), box=box.SIMPLE)
+    made.add_column("step")
+    made.add_column("adds", justify="right")
+    made.add_column("loss", justify="right")
+    total = 0.0
+    for name, value in found.steps.items():
+        total += value
+        made.add_row(Text(name), money(value), money(total))
+    made.add_section()
+    made.add_row("initial before its factor", "", money(found.requirement))
+    made.add_row("quantile of full revaluation", "", money(found.quantile))
+    made.add_row("its 95 % interval", money(found.low), money(found.high))
     return made

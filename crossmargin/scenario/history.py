@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from crossmargin import _checks as check
+from crossmargin.calibration import check_correlation
 from crossmargin.scenario.sets import ScenarioSet, VolatilityRule
 
 
@@ -77,7 +78,7 @@ def correlated(
     """
     sigma = check.floats("deviation", deviation, size=len(underlyings))
     check.require_all("deviation", "be >= 0", sigma, sigma >= 0)
-    rho = correlation_matrix(correlation, len(underlyings))
+    rho = check_correlation("correlation", correlation, size=len(underlyings))
     leads = [(i, k, v) for i in range(len(underlyings)) for k in multiples for v in volatility]
     moves = np.array([rho[i] * sigma * k for i, k, _ in leads]).reshape(len(leads), len(underlyings))
     return ScenarioSet.of(
@@ -88,16 +89,3 @@ def correlated(
         labels=[f"{underlyings[i]} {k:+.4g} sd" + (f" vol{100 * v:+.4g}%" if v else "") for i, k, v in leads],
         rule=rule,
     )
-
-
-def correlation_matrix(values: ArrayLike, size: int) -> np.ndarray:
-    """Refuse a matrix that is not square, symmetric, of unit diagonal and positive semi-definite."""
-    matrix = check.floats("correlation", values, ndim=2, size=size)
-    if matrix.shape != (size, size):
-        raise check.refuse("correlation", f"have shape {(size, size)}", matrix.shape)
-    check.require_all("correlation", "be symmetric", matrix, np.isclose(matrix, matrix.T, rtol=0, atol=1e-12))
-    check.require_all("correlation diagonal", "be 1", np.diag(matrix), np.isclose(np.diag(matrix), 1, atol=1e-12))
-    least = float(np.linalg.eigvalsh(matrix).min()) if size else 0.0
-    if least < -1e-12 * max(size, 1):
-        raise check.refuse("correlation", "be positive semi-definite", f"least eigenvalue {least:.3g}")
-    return matrix

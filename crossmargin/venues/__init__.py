@@ -10,7 +10,7 @@ from typing import Any
 
 VENUES = (
     "aevo", "bybit", "bybit_options", "catalogue", "dederi", "deribit", "deribit_standard", "derive", "derive_1",
-    "derive_standard", "drift", "mango", "mango_stable_price", "okx", "okx_options", "paradex", "paradex_cross",
+    "derive_standard", "drift", "dydx", "mango", "mango_stable_price", "okx", "okx_options", "paradex", "paradex_cross",
     "superseded",
 )  # fmt: skip
 
@@ -25,9 +25,9 @@ def __getattr__(name: str) -> Any:
 METHODS = {
     "bybit": "PortfolioMargin", "bybit_options": "OptionMargin", "deribit": "PortfolioMargin",
     "deribit_standard": "StandardMargin", "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1",
-    "derive_standard": "StandardManager", "drift": "DriftMargin", "mango": "Health", "okx": "PortfolioMargin",
-    "okx_options": "OptionMargin", "paradex": "PortfolioMargin", "paradex_cross": "CrossMargin",
-    "superseded": "SupersededMargin",
+    "derive_standard": "StandardManager", "drift": "DriftMargin", "dydx": "CrossMargin", "mango": "Health",
+    "okx": "PortfolioMargin", "okx_options": "OptionMargin", "paradex": "PortfolioMargin",
+    "paradex_cross": "CrossMargin", "superseded": "SupersededMargin",
 }  # fmt: skip
 
 

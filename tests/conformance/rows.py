@@ -20,7 +20,9 @@ def load(name: str) -> dict[str, Any]:
     if not path.exists():
         return own(name)
     found = json.loads(path.read_text())
-    return found if isinstance(found, dict) else {"vectors": found}
+    if not isinstance(found, dict):
+        return {"vectors": found}
+    return {"vectors": found["cases"]} | found if "cases" in found else found
 
 
 def name_of(row: dict[str, Any]) -> str:

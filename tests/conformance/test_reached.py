@@ -11,11 +11,14 @@ import pytest
 
 from conformance.drift_accounts import NANO
 from conformance.drift_accounts import simple as drift_account
+from conformance.dydx_accounts import PERP
+from conformance.dydx_accounts import account as dydx_account
 from conformance.paradex_accounts import cross_account
 from conformance.simple_accounts import account, future, linear_option, perpetual
 from crossmargin import Order, Portfolio
-from crossmargin.venues import bybit, dederi, deribit, okx, paradex, superseded
+from crossmargin.venues import bybit, dederi, deribit, dydx, okx, paradex, superseded
 from crossmargin.venues.drift import DriftMargin
+from crossmargin.venues.dydx_parameters import LiquidityTier
 from venues import derive_standard_desk
 
 HERE = Path(__file__).parent
@@ -60,7 +63,19 @@ def standard_desk():
     derive_standard_desk.run(held, feeds={("USDC", "peg"): (0.9, 0.9)})
 
 
+def dydx_desk():
+    """An account below initial margin reduces by an order; then funding comes."""
+    tier = LiquidityTier(initial=500_000, maintenance_fraction=500_000, lower_cap=1, upper_cap=10**9)
+    case = dydx_account(base=1_000_000, tier=tier, interest=10**6, balance=-800_000)
+    order = Order(id=1, instrument=PERP, side="sell", lots=500_000, limit="1", flags=dydx.SHORT_TERM)
+    dydx.order_outcome(case.portfolio, order, case.market, case.method)
+    dydx.funding_rate(case.method, "BTC", 10**9)
+    dydx.settle_funding(case.method, case.portfolio, {PERP: 1})
+
+
 RUNS = {
+    "dydx": dydx_desk,
+    "dydx_rules": dydx_desk,
     "derive_standard_tables": standard_desk,
     "drift_rules": drift_desk,
     "deribit_tables": lambda: run_method(deribit.portfolio_margin()),

@@ -4,7 +4,7 @@ from importlib import import_module
 
 MODULES = {
     "deribit": ("deribit", "ROWS"), "okx": ("okx", "ROWS"), "bybit": ("bybit", "ROWS"), "paradex": ("paradex", "ROWS"),
-    "docs_examples": ("paradex", "DOCUMENTED"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
+    "docs_examples": ("paradex", "DOCUMENTED"), "dydx_v4": ("dydx", "ROWS"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
     "drift_v2": ("drift", "ROWS"), "mango_v4": ("mango", "ROWS"),
 }  # fmt: skip
 

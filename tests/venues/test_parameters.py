@@ -12,7 +12,7 @@ from crossmargin.margin import ScenarioArrayMargin, StrategyMargin, TenPointMarg
 from crossmargin.margin.class_groups import ProductGroup, Range
 from crossmargin.margin.scenario_array_parameters import Array, Commodity, Credit, CreditLeg, Spread, SpreadLeg
 from crossmargin.margin.strategy import Product
-from crossmargin.venues import bybit, bybit_options, bybit_parameters, deribit, deribit_parameters, deribit_standard, derive_1, okx
+from crossmargin.venues import bybit, bybit_options, bybit_parameters, deribit, deribit_parameters, deribit_standard, derive_1, dydx, okx
 from crossmargin.venues import okx_options, okx_parameters, paradex, paradex_parameters, superseded
 from crossmargin.venues.derive_parameters import MAINNET
 
@@ -68,7 +68,7 @@ PRUDENCE = [
 METHODS = [
     deribit.portfolio_margin(currency="BTC"), deribit_standard.standard_margin(), superseded.deribit(), okx.portfolio_margin(),
     okx_options.option_margin(), bybit.portfolio_margin(), bybit_options.option_margin(), paradex.portfolio_margin(),
-    paradex.cross_margin(), cm.venues.aevo.portfolio_margin("USDC"), cm.venues.dederi.portfolio_margin(),
+    paradex.cross_margin(), dydx.cross_margin(), cm.venues.aevo.portfolio_margin("USDC"), cm.venues.dederi.portfolio_margin(),
     derive_1.PortfolioMargin1(name="v1", underlying="ETH", cash="USDC", base="ETH", rules=derive_1.MAINNET),
     ScenarioArrayMargin(name="array", commodities={"A": Commodity(price_scan_range=10.0)}), TenPointMargin(name="ten"),
     StrategyMargin(name="strategy"),

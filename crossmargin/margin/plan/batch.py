@@ -42,14 +42,14 @@ def run_feeds(
     """Run over feeds; ``by_key``: their items are keys of the holding's axis, not of the source."""
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
-    capacity = capacity_of(sources)
-    nodes, scratch = layout.offsets(capacity, tuple(wanted))
+    block_rows = capacity_of(sources)
+    nodes, scratch = layout.offsets(block_rows * layout.breadth, tuple(wanted))
     parts = max(1, min(threads, n_units))
     bounds = [n_units * part // parts for part in range(parts + 1)]
     laid = layout.keyed if by_key else layout
 
     def part(first: int, last: int) -> int:
-        return run_range(laid, nodes, scratch, sources, wanted, (first, last), capacity, out)
+        return run_range(laid, nodes, scratch, sources, wanted, (first, last), block_rows, out)
 
     if len(bounds) == 2:
         statuses = [part(*bounds)]
@@ -68,18 +68,18 @@ def run_range(
     sources: tuple[Feed, ...],
     wanted: Sequence[int],
     units: tuple[int, int],
-    capacity: int,
+    block_rows: int,
     out: Floats,
 ) -> int:
     """Run one range of units with scratch memory of its own."""
-    n_axes, n_relations = len(layout.key_start) - 1, len(layout.relation)
+    n_axes, n_relations, pairs = len(layout.key_start) - 1, len(layout.relation), block_rows * layout.breadth
     keys = int(layout.key_start[-1])
     return plan.evaluate(
         nodes, layout.args, layout.constants, layout.magic, layout.relation, layout.maps,
         layout.holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
-        *units, BLOCK_UNITS, capacity,
-        np.empty(2 * keys + n_axes * (1 + 2 * capacity) + n_relations * capacity, dtype=np.int64),
-        np.empty((len(layout.holding) + ARGUMENTS) * capacity + scratch, dtype=np.float64),
+        *units, BLOCK_UNITS, block_rows, pairs,
+        np.empty(2 * keys + n_axes * (1 + 2 * pairs) + n_relations * pairs, dtype=np.int64),
+        np.empty((len(layout.holding) + ARGUMENTS) * pairs + scratch, dtype=np.float64),
         out,
     )  # fmt: skip
 

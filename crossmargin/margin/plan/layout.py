@@ -114,6 +114,26 @@ class Layout:
         items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
         return replace(self, items=joined(items), holding=table3(self.holding[:, :2].tolist(), items))
 
+    @cached_property
+    def breadth(self) -> int:
+        """Most keys of one axis that one item may be held under: the ways that lead from its axis there."""
+        ways = {}
+        for holding in self.bound.program.holdings:
+            count = dict.fromkeys(self.bound.program.axes, 0) | {holding.axis: 1}
+            for child, parent in self.ordered():
+                count[parent] += count[child]
+            ways[holding.axis] = max(count.values())
+        return max(ways.values(), default=1)
+
+    def ordered(self) -> list[tuple[str, str]]:
+        """Relations with those into an axis before those out of it."""
+        left, found = list(self.bound.program.relations), []
+        while left:
+            into = {parent for _, parent in left}
+            found += [pair for pair in left if pair[0] not in into]
+            left = [pair for pair in left if pair[0] in into]
+        return found
+
     def buffer(self, number: int, capacity: int) -> int:
         """Doubles of a node's value; sorting needs working rows behind it."""
         node = self.bound.program.nodes[number]

@@ -91,7 +91,17 @@ class Sizes:
             return sizes[0] if child == ACCOUNT else sizes[0][self.bound.maps[node.key, child]]
         if node.op == "min" and all(map(self.never_negative, node.args)):
             return np.minimum(*sizes)
+        if node.op == "mul_div":
+            sizes[1] = sizes[1] / self.least_divisor(node.args[2])
         return np.asarray(FACTORS.get(node.op, sum)(sizes))
+
+    def least_divisor(self, number: int) -> Floats:
+        """Least absolute row of a table at each key; what is held divides by a whole number, so by 1 or more."""
+        node = self.bound.program.nodes[number]
+        if not node.free:
+            return np.ones(1)
+        least = np.abs(self.bound.folded[number]).min(axis=1, initial=inf)
+        return np.where(least > 0, least, 1.0)
 
     def never_negative(self, number: int) -> bool:
         """Whether a node is >= 0 whatever is held: then a minimum is no larger than its smallest argument."""

@@ -12,9 +12,11 @@ from margin.plan.lab import INSTRUMENTS, LABELS, MATCHERS, N_ITEMS, ROWS, Lab, b
 from margin.plan.wild import Wild, symmetric
 
 from crossmargin import Book, Portfolio
-from crossmargin.errors import InvalidInputError
+from crossmargin.errors import InvalidInputError, KernelError
 from crossmargin.margin.plan import OPERATIONS, evaluate
-from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS
+from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS, run_feeds
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.layout import lay_out
 from crossmargin.margin.prepared import quantities
 
@@ -408,3 +410,24 @@ def test_layouts_share_scratch_memory(everything):
     _, scratch = layout.offsets(64, (0,))
     computed = [node for _, node in everything.program if not node.free]
     assert scratch < 64 * sum(everything.n_rows(node) for node in computed) / 2
+
+
+def test_an_axis_with_several_ways_to_it():
+    """One position under two keys of one axis: memory is reserved for both, and less is refused, never overrun."""
+    m = Builder()
+    held = m.holding("position", source="position", axis="instrument")
+    both = held.sum("left", by="near").total("factor") + held.sum("right", by="far").total("factor")
+    m.charge("charge", (both * both).total())
+    m.equity("equity", held.sum("left", by="near").total())
+    labels = {"instrument": ("A",), "near": ("n",), "far": ("f",), "factor": ("x", "y", "z")}
+    maps = {("instrument", "near"): [0], ("instrument", "far"): [0], ("near", "factor"): [1], ("far", "factor"): [2]}
+    bound = Binding.of(m.build(), labels=labels, rows={}, maps={k: np.array(v) for k, v in maps.items()},
+                       items={"position": np.array([0])}, tables={"left": [3.0], "right": [5.0]})  # fmt: skip
+    feed = (np.array([0, 1]), np.array([0]), np.array([2]))
+    layout, charge = lay_out(bound), [dict(bound.program.outputs)["requirement"]]
+    assert layout.breadth == 2
+    assert run_feeds(layout, (feed,), 1, charge).ravel().tolist() == [36.0 + 100.0]
+    narrow = lay_out(bound)
+    narrow.__dict__["breadth"] = 1
+    with pytest.raises(KernelError, match="CAPACITY"):
+        run_feeds(narrow, (feed,), 1, charge)
