@@ -76,9 +76,8 @@ def skipped(method: "Health", instruments: Instruments, market: Market) -> Fault
 def check_book(found: Faults, book: Book) -> None:
     """Refuse a book with an account that no skipping helps: a debt in such a token, or such a perpetual."""
     for name in found.tokens:
-        least = int(balances_of(book, book.instruments.asset_index[name]).min(initial=0))
-        if least < 0:
-            raise check.refuse("balance", "be >= 0 where its oracle is skipped", least, f"of {name!r}")
+        held = balances_of(book, book.instruments.asset_index[name])
+        check.require_all(f"balance of {name!r}", "be >= 0 where its oracle is skipped", held, held >= 0)
     for name, fault in found.perpetuals.items():
         if holds(book, HELD, book.instruments.index[name]):
             raise check.refuse("oracle", "be usable where its perpetual is held", fault, f"of {name!r}")

@@ -72,7 +72,7 @@ def test_refused(row):
         empty.apply("balances", prepared.bound.labels["token"].index(name), float(atoms))
     assert empty.outputs()["unvalued"][0] > 0
     for ask in (prepared.requirement, prepared.trace, prepared.explain, lambda p: prepared.incremental(p, quanta)):
-        with pytest.raises(InvalidInputError, match="balance must be >= 0 where its oracle is skipped"):
+        with pytest.raises(InvalidInputError, match="must be >= 0 where its oracle is skipped"):
             ask(portfolio)
 
 

@@ -50,6 +50,18 @@ def test_a_deviation_at_its_limit_is_taken(tier, most):
         assert found == (fault if most > 0 else "")
 
 
+@pytest.mark.parametrize(("tier", "share"), [("a", 0.01), ("c", 0.02), ("highly speculative", 0.5), ("isolated", 0.5)])
+def test_limits_grow_with_the_tier(tier, share):
+    guard = OracleRules(max_deviation=100).guard(tier, stable=False)
+    assert (guard.max_deviation, guard.max_age, guard.max_ratio) == (share, 48 * 10**9, 5.0)
+
+
+def test_a_share_of_more_than_the_whole_price_is_the_whole():
+    guard = OracleRules(max_deviation=300, max_age=1, stable_factor=1, max_ratio=1, slot_milliseconds=1).guard("isolated", stable=True)
+    assert (guard.max_deviation, guard.max_age) == (1.0, 10**6)
+    assert OracleRules(max_deviation=1).guard("a", stable=True).max_age == 3 * 48 * 10**9
+
+
 # ---- accounts ------------------------------------------------------------------------------------
 
 

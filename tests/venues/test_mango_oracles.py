@@ -86,7 +86,7 @@ def test_the_sum_of_an_account_counts_and_one_account_refuses_a_book():
     prepared = SKIPPING.prepare(INSTRUMENTS, failing(PRICES, PRICES, {"A"}, "missing"))
     fine, owing = (portfolio_of(account_of(A=n), name=str(n)) for n in (3, -3))
     assert prepared.requirements(book_of([fine])).surplus_initial.tolist() == [0.0]
-    with pytest.raises(InvalidInputError, match="balance must be >= 0 where its oracle is skipped, was -300 of 'A'"):
+    with pytest.raises(InvalidInputError, match="balance of 'A' must be >= 0 where its oracle is skipped, was -300 at row 1"):
         prepared.requirements(book_of([fine, owing]))
 
 
@@ -130,6 +130,17 @@ def test_an_oracle_that_recovers_counts_again():
     assert fresh.requirement(portfolio).surplus_initial == pytest.approx(-24)
     with pytest.raises(InvalidInputError):
         fresh.remark(failing(PRICES, PRICES, {"A"}, "stale")).requirement(portfolio)
+
+
+def test_ages_are_counted_in_slots():
+    assert [age_of(slots) for slots in (0, 2)] == [0, 900_000_000]
+    with pytest.raises(InvalidInputError, match="slots must lie in"):
+        age_of(-1)
+
+
+def test_a_balance_of_nothing_is_not_refused():
+    prepared = SKIPPING.prepare(INSTRUMENTS, failing(PRICES, PRICES, {"A"}, "missing"))
+    assert prepared.requirement(portfolio_of(account_of(A=0, B=1))).surplus_initial > 0
 
 
 def test_guards_are_parameters_of_the_method():

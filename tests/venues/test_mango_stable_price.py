@@ -41,6 +41,13 @@ def test_updates_closer_than_ten_seconds_are_ignored():
     assert model.updated(2.0, 10 * SECOND).price == pytest.approx(1.003)
 
 
+def test_limits_of_a_second_and_of_nothing():
+    rule = StablePriceRule(slot_seconds=1, least_step=1, growth=0.0, slot_growth=0.0)
+    moved = StablePrice.starting(1.0, 0, rule).updated(2.0, SECOND, rule)
+    assert (moved.price, moved.slot, moved.slots) == (1.0, 1, (1.0,) * SLOTS)
+    assert StablePrice.starting(1.0).summed == StablePrice.starting(1.0).at == 0
+
+
 def test_a_long_gap_counts_as_ten_minutes():
     model = StablePrice.starting(1.0)
     assert model.updated(9.0, 600 * SECOND).price == model.updated(9.0, 3_599 * SECOND).price == pytest.approx(1.18)
