@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import FACTOR
-from crossmargin import InvalidInputError, Market
+from crossmargin import Account, Book, InvalidInputError, Market
 from crossmargin.market import OracleGuard
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.venues import load_method
@@ -82,11 +82,11 @@ def test_both_legs_of_an_order_drop():
     assert found.equity["reserved in spot orders"].initial == 20
 
 
-def test_the_sum_of_an_account_counts_and_one_account_refuses_a_book():
+def test_one_account_refuses_a_book():
     prepared = SKIPPING.prepare(INSTRUMENTS, failing(PRICES, PRICES, {"A"}, "missing"))
     fine, owing = (portfolio_of(account_of(A=n), name=str(n)) for n in (3, -3))
     assert prepared.requirements(book_of([fine])).surplus_initial.tolist() == [0.0]
-    with pytest.raises(InvalidInputError, match="balance of 'A' must be >= 0 where its oracle is skipped, was -300 at row 1"):
+    with pytest.raises(InvalidInputError, match="balance of 'A' must be >= 0 where its oracle is skipped, was -300 at row 0"):
         prepared.requirements(book_of([fine, owing]))
 
 
@@ -130,6 +130,18 @@ def test_an_oracle_that_recovers_counts_again():
     assert fresh.requirement(portfolio).surplus_initial == pytest.approx(-24)
     with pytest.raises(InvalidInputError):
         fresh.remark(failing(PRICES, PRICES, {"A"}, "stale")).requirement(portfolio)
+
+
+@pytest.mark.parametrize(("there", "taken"), [(-300, True), (-301, False)])
+def test_what_an_account_has_in_all_places_counts(there, taken):
+    prepared = SKIPPING.prepare(INSTRUMENTS, failing(PRICES, PRICES, {"A"}, "missing"))
+    rows = {"account": [0, 0], "asset": [INSTRUMENTS.asset_index["A"]] * 2, "location": [0, 1], "atoms": [300, there]}
+    book = Book.of(INSTRUMENTS, [Account(id="a", currency="USD")], balances=rows)
+    if taken:
+        assert prepared.requirements(book).surplus_initial.tolist() == [0.0]
+    else:
+        with pytest.raises(InvalidInputError, match="was -1 at row 0"):
+            prepared.requirements(book)
 
 
 def test_ages_are_counted_in_slots():
