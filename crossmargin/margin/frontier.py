@@ -5,7 +5,7 @@ The path moves one or more underlyings by a relative move x; everything else of 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,12 +38,17 @@ class Roots:
 def surplus_path(
     prepared: Prepared, portfolio: Portfolio, direction: Mapping[str, float], name: str = "surplus_maintenance"
 ) -> Callable[[float], float]:
-    """``x -> surplus`` after each underlying moved by ``direction[u] * x`` (kept above a total loss)."""
+    """``x -> surplus`` after each underlying moved by ``direction[u] * x`` (kept above a total loss).
+
+    Oracles are doubted where they stand, at x = 0; a price that is only supposed is trusted.
+    """
+    prepared.method.check_book(prepared.instruments, prepared.market, portfolio.alone().book)
+    trusted = replace(prepared, method=prepared.method.trusting())
 
     def value(x: float) -> float:
         moves = {underlying: max(beta * x, BOTTOM) for underlying, beta in direction.items()}
         market = moved_market(portfolio.instruments, prepared.market, moves)
-        return float(getattr(prepared.remark(market).requirement(portfolio), name))
+        return float(getattr(trusted.remark(market).requirement(portfolio), name))
 
     return value
 

@@ -13,7 +13,7 @@ from crossmargin.margin.plan.program import Program
 from crossmargin.margin.prepared import Prepared
 from crossmargin.margin.requirement import LEVELS, Requirement
 from crossmargin.market import Market
-from crossmargin.portfolio import Portfolio
+from crossmargin.portfolio import Book, Portfolio
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +55,13 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
     def tables(self, instruments: Instruments, market: Market) -> dict[str, Any]:
         """Figures by table name."""
         raise PlanlessError(type(self).__name__)
+
+    def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
+        """Refuse accounts that the method cannot value in this market, where it can value others; none by default."""
+
+    def trusting(self) -> "Method":
+        """The same method that doubts no oracle for its price: what supposes a price reads it with this."""
+        return self
 
     def prepare(self, instruments: Instruments, market: Market) -> Prepared:
         """Build the plan and fill its tables: everything that a mark, a clock or a parameter decides."""

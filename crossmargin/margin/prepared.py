@@ -64,8 +64,7 @@ class Prepared:
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
         layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum))
-        self.check_instruments(book)
-        check_held(layout, book)
+        self.check_book(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)
         found, at = {}, 0
@@ -73,6 +72,12 @@ class Prepared:
             width = self.bound.n_rows(self.program.nodes[node])
             found[name], at = out[:, at : at + width], at + width
         return found
+
+    def check_book(self, layout: Layout, book: Book) -> None:
+        """Refuse a book over other instruments, of holdings that the method does not know or here cannot value."""
+        self.check_instruments(book)
+        check_held(layout, book)
+        self.method.check_book(self.instruments, self.market, book)
 
     def check_instruments(self, book: Book) -> None:
         """Item numbers of a book mean something only among the instruments that were prepared."""
@@ -156,6 +161,7 @@ class Prepared:
 
     def incremental(self, portfolio: Portfolio, quanta: Quanta, *, items: int = 64) -> Incremental:
         """The account as accumulators that change item by item; capacity ``items`` per axis."""
+        self.method.check_book(self.instruments, self.market, portfolio.book)
         made = Incremental(self.bound, self.wanted, quanta, items=items)
         for name, (keys, lots) in quantities(self.bound, portfolio).items():
             for key, amount in zip(keys.tolist(), lots.tolist(), strict=True):
@@ -173,14 +179,13 @@ class Prepared:
 
     def trace(self, portfolio: Portfolio) -> Trace:
         """Every node's value for one account, by the slow evaluator."""
-        self.check_instruments(portfolio.book)
-        check_held(self.layout, portfolio.book)
+        self.check_book(self.layout, portfolio.book)
         return evaluate(self.bound, quantities(self.bound, portfolio))
 
     def exact(self, portfolio: Portfolio) -> dict[str, tuple[Any, ...]]:
         """Outputs in integers or fractions, quote currency, for methods whose tables are exact."""
-        tables = self.method.tables(self.instruments, self.market)
-        bound = self.bound.exactly(tables)
+        self.method.check_book(self.instruments, self.market, portfolio.book)
+        bound = self.bound.exactly(self.method.tables(self.instruments, self.market))
         trace = evaluate(bound, quantities(bound, portfolio, object))
         return {name: tuple(trace.values[node][0].tolist()) for name, node in self.wanted.items()}
 

@@ -2,5 +2,6 @@
 
 from crossmargin.market.market import Market
 from crossmargin.market.observation import FIELDS, Observation
+from crossmargin.market.oracle import OracleGuard
 
-__all__ = ["FIELDS", "Market", "Observation"]
+__all__ = ["FIELDS", "Market", "Observation", "OracleGuard"]

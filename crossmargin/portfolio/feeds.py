@@ -18,7 +18,7 @@ orders   instrument      number of resting orders
 Orders of flag ``NO_LIMIT`` count in lots but not in limits. Columns of positions and balances are not copied.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -86,3 +86,9 @@ FEEDS: dict[str, Callable[[Book], Feed]] = {
     "low_sell": extreme(-1),
     "orders": orders(0, lambda book: np.ones(len(book.orders), dtype=np.int64)),
 }
+
+
+def holds(book: Book, sources: Iterable[str], item: int) -> bool:
+    """Whether any unit has an amount of an item in one of these sources."""
+    feeds = (FEEDS[source](book) for source in sources)
+    return any(bool(((items == item) & (amounts != 0)).any()) for _, items, amounts in feeds)

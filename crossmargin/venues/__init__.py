@@ -10,7 +10,7 @@ from typing import Any
 
 VENUES = (
     "aevo", "bybit", "bybit_options", "catalogue", "dederi", "deribit", "deribit_standard", "derive", "derive_1",
-    "derive_standard", "drift", "dydx", "mango", "okx", "okx_options", "paradex", "paradex_cross",
+    "derive_standard", "drift", "dydx", "mango", "mango_stable_price", "okx", "okx_options", "paradex", "paradex_cross",
     "superseded",
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ figures of a set: ``drift_parameters``; what prices and settings decide: ``drift
 from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from crossmargin import _checks as check
@@ -20,7 +21,10 @@ from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
+from crossmargin.portfolio import Book
 from crossmargin.venues import drift_tables as tables
+from crossmargin.venues.drift_oracles import OracleRules
+from crossmargin.venues.drift_oracles import check_book as check_oracles
 from crossmargin.venues.drift_parameters import ONE, PerpMarket, SpotMarket, UserSettings
 from crossmargin.venues.drift_rules import buffered, in_quote, perpetuals, spot_tokens
 
@@ -29,7 +33,8 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
     """Margin of one set of markets and one user's settings; ``quote`` settles the perpetuals, at full weight.
 
     ``order_charge`` per open order and ``profit_cap`` per position are quote 1e-6; ``buffer`` is the share,
-    1e-4, by which an account must recover before its liquidation ends.
+    1e-4, by which an account must recover before its liquidation ends. ``oracles`` (default: no limits) refuses what
+    an action may not value.
     """
 
     quote: str
@@ -39,6 +44,7 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
     order_charge: int = 10_000
     profit_cap: int = 100_000_000
     buffer: int = 200
+    oracles: OracleRules | None = None
     allow_imprudent: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,6 +61,14 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
         for rule, message in chain.from_iterable(row.imprudence() for row in markets):
             if rule not in self.allow_imprudent:
                 raise ImprudentParametersError(rule, message)
+
+    def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
+        """Refuse an account that holds what the action may not value: 3.8."""
+        if self.oracles is not None:
+            check_oracles(self, self.oracles, instruments, market, book)
+
+    def trusting(self) -> "DriftMargin":
+        return msgspec.structs.replace(self, oracles=None)
 
     @property
     def parameters_name(self) -> str:

@@ -11,12 +11,14 @@ from typing import Literal
 import msgspec
 
 from crossmargin import _checks as check
-from crossmargin.margin.method import Parameters
+from crossmargin.margin.method import Parameters, check_choices
 
 ONE = 10_000  # a ratio or weight of 100 %
 ORDERED = "initial >= maintenance"
 HAIRCUT = "haircut in [0, 1]"
 DEBT = "debt at full price or above"
+
+Tier = Literal["a", "b", "c", "speculative", "highly speculative", "isolated"]
 
 Broken = Iterator[tuple[str, str]]  # rule of prudence, message
 
@@ -25,7 +27,7 @@ class SpotMarket(Parameters, frozen=True, kw_only=True):
     """Weights of a token: what a deposit counts, what a borrow costs; 1e-4.
 
     ``imf`` grows them with size; with ``scale_start`` (quote, 1e-6; 0: never) the initial asset weight
-    falls once the pool's deposits are worth more.
+    falls once the pool's deposits are worth more. ``tier`` and ``stable`` say how its oracle is trusted.
     """
 
     asset: str
@@ -35,8 +37,11 @@ class SpotMarket(Parameters, frozen=True, kw_only=True):
     maintenance_liability: int = ONE
     imf: int = 0
     scale_start: int = 0
+    tier: Tier = "a"
+    stable: bool = False
 
     def __post_init__(self) -> None:
+        check_choices(self, f"of {self.asset!r}")
         not_negative(self, self.asset)
 
     def imprudence(self) -> Broken:
@@ -60,7 +65,7 @@ class PerpMarket(Parameters, frozen=True, kw_only=True):
     ``leveraged_*``: ratios of high leverage mode, 0 where the market has none. ``profit_*``: weights of a
     gain; ``max_imbalance`` (quote, 1e-6; 0: none) scales the initial one down while the market owes its
     users more, ``net_profit``. A prediction contract pays 0 to 1. In settlement the market stands at
-    ``settled_at`` (1e-6) and asks no margin.
+    ``settled_at`` (1e-6) and asks no margin. ``tier`` says how its oracle is trusted.
     """
 
     instrument: str
@@ -76,8 +81,10 @@ class PerpMarket(Parameters, frozen=True, kw_only=True):
     net_profit: int = 0
     contract: Literal["perpetual", "prediction"] = "perpetual"
     settled_at: int | None = None
+    tier: Tier = "a"
 
     def __post_init__(self) -> None:
+        check_choices(self, f"of {self.instrument!r}")
         not_negative(self, self.instrument, skip={"net_profit"})
 
     @property

@@ -7,20 +7,23 @@ The line of spot orders is negative where an order pays back a borrow; the sum i
 
 Feeds: ``index`` and ``slow_price`` (the venue's stable price) of tokens, in quote currency, and of the
 underlyings of perpetuals, in settle tokens, as the venue reads its oracles; ``deposits`` (with what resting
-orders may bring) and ``borrows`` of tokens whose weights scale. Which oracle is too old or too doubtful the
-caller says. Rules restated from mango-v4, programs/mango-v4/src/health/cache.rs, state/bank.rs.
+orders may bring) and ``borrows`` of tokens whose weights scale. A token whose oracle fails is an error, or skipped:
+``mango_oracles``. Rules restated from mango-v4, programs/mango-v4/src/health/cache.rs, state/bank.rs.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Kind
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
-from crossmargin.margin.plan.builder import Builder
+from crossmargin.margin.plan.builder import Builder, Held
 from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
+from crossmargin.portfolio import Book
+from crossmargin.venues import mango_oracles as oracles
 from crossmargin.venues import mango_tables as tables
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule, check_prudence
 
@@ -35,11 +38,13 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
 
     The base token of a spot market is the asset named like its underlying, the quote token its settlement.
     Buys reserve quote, sells base, and the best limit of a side tightens its conversion; a sell of unknown
-    limit carries the flag ``NO_LIMIT``. Free amounts of an account are balances.
+    limit carries the flag ``NO_LIMIT``. Free amounts of an account are balances. ``skip_bad_oracles``: a deposit whose
+    oracle fails counts as nothing, with every order of its markets, and only who owes it is refused.
     """
 
     tokens: tuple[TokenRule, ...]
     perpetuals: tuple[PerpetualRule, ...] = ()
+    skip_bad_oracles: bool = False
     allow_imprudent: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -55,7 +60,8 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
         price = m.given("price", key="token")
 
         # A balance and the perpetuals that settle in it are one amount: a loss uses up deposits unweighted.
-        worth, counted = perpetual_profit(m)
+        fills = {name: m.holding(name, source=source, axis="perpetual") for name, source in FILLS.items()}
+        worth, counted = perpetual_profit(m, fills)
         amount = balances.sum("token_size", by="each") + counted.total("token")
 
         # What is owned counts for less than its price, what is owed for more.
@@ -73,6 +79,10 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
         m.charge("token weights", (discount + premium).total())
         m.charge("perpetual weights", ((worth - counted).total("token") * price).total())
         m.charge("spot orders", reserved - orders.total())
+
+        # Above zero the venue refuses the account: it owes what no oracle values, or holds such a perpetual.
+        owed = balances.sum("unvalued_size", by="each").short().total()
+        m.output("unvalued", owed + unvalued_perpetuals(fills))
         return m.build()
 
     def axes(self, instruments: Instruments) -> dict[str, Any]:
@@ -96,14 +106,22 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
         names, maps = shape["labels"], shape["maps"]
         assets = [instruments.asset(name) for name in names["token"]]
         spots, perpetuals = (named(instruments, names[axis]) for axis in ("market", "perpetual"))
-        prices = tables.Prices.of_tokens(market, assets)
+        skipped = oracles.skipped(self, instruments, market)
+        valued = [name not in skipped.tokens for name in names["token"]]
+        known = [name not in skipped.perpetuals for name in names["perpetual"]]
+        prices = tables.Prices.of_tokens(market, assets, valued)
         token_rules = [self.rule_of_token[name] for name in names["token"]]
         perpetual_rules = [self.rule_of_perpetual[name] for name in names["perpetual"]]
         return (
-            tables.token_tables(token_rules, assets, prices, market)
-            | tables.spot_tables(spots, prices, maps["market", "base"], maps["market", "quote"])
-            | tables.perpetual_tables(perpetual_rules, perpetuals, instruments, market)
+            tables.token_tables(token_rules, assets, prices, market, valued)
+            | tables.spot_tables(spots, prices, maps["market", "base"], maps["market", "quote"], valued)
+            | tables.perpetual_tables(perpetual_rules, perpetuals, instruments, market, known)
         )
+
+    def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
+        """Refuse an account that owes a token that is skipped, or holds a perpetual without value."""
+        if self.skip_bad_oracles:
+            oracles.check_book(oracles.skipped(self, instruments, market), book)
 
     @property
     def rule_of_token(self) -> dict[str, TokenRule]:
@@ -145,13 +163,12 @@ def maps_of(instruments: Instruments, keys: Keys) -> dict[tuple[str, str], list[
     } | {(role, "token"): list(row_of.values()) for role in ROLES}
 
 
-def perpetual_profit(m: Builder) -> tuple[Expression, Expression]:
+def perpetual_profit(m: Builder, held: Mapping[str, Held]) -> tuple[Expression, Expression]:
     """Value perpetuals in settle tokens: worth at the oracle, ``quote + base P``, and what counts of it.
 
     ``u x profit weight`` where u > 0, else u; ``u = quote + min(case(buys, P_high), case(-sells, P_low))``;
     ``case(o, P) = (base + o) x weighted price of its side - o P``.
     """
-    held = {name: m.holding(name, source=source, axis="perpetual") for name, source in FILLS.items()}
     base, buys, sells = (held[name].sum("perpetual_size", by="each") for name in ("base", "buys", "sells"))
     quote = -held["cost"].sum("cost_size", by="each")
     long_value, short_value, low, high, profit_weight = (
@@ -167,6 +184,12 @@ def perpetual_profit(m: Builder) -> tuple[Expression, Expression]:
     # A profit is trusted in part, a loss in full.
     counted = profit.sided(below=1, above=profit_weight)
     return quote + base * m.given("perpetual_price", key="perpetual"), counted
+
+
+def unvalued_perpetuals(held: Mapping[str, Held]) -> Expression:
+    """Lots, orders and cost held in perpetuals without value: above 0 where there is one."""
+    base, quote, buys, sells = (held[name].sum("unvalued_perpetual", by="each") for name in FILLS)
+    return (abs(base) + abs(quote) + buys + sells).total()
 
 
 def reserves(m: Builder) -> tuple[Expression, Expression, Expression]:

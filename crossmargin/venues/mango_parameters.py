@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
 from crossmargin.margin.method import Parameters
+from crossmargin.market import OracleGuard
 
 
 class Shift(Parameters, frozen=True, kw_only=True):
@@ -31,7 +32,10 @@ class Shift(Parameters, frozen=True, kw_only=True):
 
 
 class TokenRule(Parameters, frozen=True, kw_only=True):
-    """Weights of one token; initial ones scale once deposits or borrows are worth more than a scale start."""
+    """Weights of one token; initial ones scale once deposits or borrows are worth more than a scale start.
+
+    ``oracle`` limits the age (the venue counts slots of 450 ms) and the deviation of its price, 4.3.
+    """
 
     asset: str
     initial_asset: float
@@ -41,6 +45,7 @@ class TokenRule(Parameters, frozen=True, kw_only=True):
     deposit_scale_start: float | None = None
     borrow_scale_start: float | None = None
     shift: Shift | None = None
+    oracle: OracleGuard = OracleGuard()
 
     def __post_init__(self) -> None:
         where = f"of token {self.asset!r}"
@@ -69,6 +74,10 @@ class TokenRule(Parameters, frozen=True, kw_only=True):
             yield "debt", self.initial_debt, self.shift.debt
 
 
+WEIGHTS = ("initial_long", "initial_short", "maintenance_long", "maintenance_short", "initial_profit",
+           "maintenance_profit")  # fmt: skip
+
+
 class PerpetualRule(Parameters, frozen=True, kw_only=True):
     """Weights of one perpetual: of base long and short, and of a profit (0: the market is not trusted)."""
 
@@ -79,9 +88,10 @@ class PerpetualRule(Parameters, frozen=True, kw_only=True):
     maintenance_short: float
     initial_profit: float
     maintenance_profit: float
+    oracle: OracleGuard = OracleGuard()
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__[1:]:
+        for name in WEIGHTS:
             check.number(f"{name} weight", getattr(self, name), f"of perpetual {self.instrument!r}", low=0.0)
 
     def pairs(self) -> Iterator[tuple[str, float, float]]:

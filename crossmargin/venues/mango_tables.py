@@ -40,13 +40,17 @@ class Prices:
         return cls(p, by_level(np.minimum(p, s), p, p), by_level(np.maximum(p, s), p, p))
 
     @classmethod
-    def of_tokens(cls, market: Market, assets: Sequence[Asset]) -> "Prices":
-        oracle = [market.price(asset.id, asset.underlying) for asset in assets]
-        return cls.of(oracle, [stable_price(market, asset) for asset in assets])
+    def of_tokens(cls, market: Market, assets: Sequence[Asset], valued: Sequence[bool]) -> "Prices":
+        """Prices of tokens; of one that no oracle values a stand-in, whose amounts are counted as none."""
+        found = list(zip(assets, valued, strict=True))
+        oracle = [market.price(asset.id, asset.underlying) if good else 1.0 for asset, good in found]
+        return cls.of(oracle, [stable_price(market, asset) if good else 1.0 for asset, good in found])
 
     @classmethod
-    def of_underlyings(cls, market: Market, names: Sequence[str]) -> "Prices":
-        return cls.of(market.column("index", names).tolist(), market.column("slow_price", names).tolist())
+    def of_underlyings(cls, market: Market, names: Sequence[str], valued: Sequence[bool]) -> "Prices":
+        """The same of the underlyings of perpetuals."""
+        found = list(zip(names, valued, strict=True))
+        return cls.of(*([market.value(f, n) if good else 1.0 for n, good in found] for f in ("index", "slow_price")))
 
 
 def stable_price(market: Market, asset: Asset) -> float:
@@ -60,13 +64,17 @@ def stable_price(market: Market, asset: Asset) -> float:
 # ---- tokens --------------------------------------------------------------------------------
 
 
-def token_tables(rules: Sequence[TokenRule], assets: Sequence[Asset], prices: Prices, market: Market) -> dict[str, Any]:
+def token_tables(
+    rules: Sequence[TokenRule], assets: Sequence[Asset], prices: Prices, market: Market, valued: Sequence[bool]
+) -> dict[str, Any]:
     """Weighted prices of what is owned and owed, and how far they stand from the oracle's."""
     asset_weight, debt_weight = token_weights(rules, prices, market)
     asset, debt = asset_weight * prices.low, debt_weight * prices.high
-    size = np.array([1.0 / 10**a.decimals for a in assets])
+    whole, counted = np.array([1.0 / 10**a.decimals for a in assets]), np.array(valued, dtype=np.float64)
+    size = whole * counted
     return {
         "token_size": size,
+        "unvalued_size": whole - size,
         "token_value": size * prices.oracle,
         "price": prices.oracle,
         "asset_value": asset,
@@ -104,11 +112,15 @@ def excess(asset: str, field: str, start: float | None, price: float, market: Ma
 
 
 def spot_tables(
-    rows: Sequence[Instrument], tokens: Prices, base: Sequence[int], quote: Sequence[int]
+    rows: Sequence[Instrument], tokens: Prices, base: Sequence[int], quote: Sequence[int], valued: Sequence[bool]
 ) -> dict[str, Any]:
-    """Sizes of a lot and of a lot times a tick; prices at which base and quote turn into each other."""
-    size, tick = sizes(rows), np.array([float(row.tick) for row in rows])
+    """Sizes of a lot and of a lot times a tick; prices at which base and quote turn into each other.
+
+    An order counts as none, in both of its tokens, where one of the two has no value.
+    """
     b, q = np.array(base, dtype=np.int64), np.array(quote, dtype=np.int64)
+    counted, tick = np.array(valued, dtype=np.float64), np.array([float(row.tick) for row in rows])
+    size = sizes(rows) * counted[b] * counted[q]
     return {
         "base_size": size,
         "quote_size": size * tick,
@@ -130,14 +142,20 @@ def sizes(rows: Sequence[Instrument]) -> Floats:
 
 
 def perpetual_tables(
-    rules: Sequence[PerpetualRule], rows: Sequence[Instrument], instruments: Instruments, market: Market
+    rules: Sequence[PerpetualRule],
+    rows: Sequence[Instrument],
+    instruments: Instruments,
+    market: Market,
+    valued: Sequence[bool],
 ) -> dict[str, Any]:
     """Prices of base in settle tokens, weighted by side, and the weight of a profit."""
-    prices = Prices.of_underlyings(market, [row.underlying for row in rows])
+    prices = Prices.of_underlyings(market, [row.underlying for row in rows], valued)
+    counted = np.array(valued, dtype=np.float64)
     atoms = [1.0 / 10 ** instruments.asset(row.settlement).decimals for row in rows]
     return {
-        "perpetual_size": sizes(rows),
-        "cost_size": np.array(atoms),
+        "perpetual_size": sizes(rows) * counted,
+        "cost_size": np.array(atoms) * counted,
+        "unvalued_perpetual": 1.0 - counted,
         "perpetual_price": prices.oracle,
         "perpetual_low": prices.low,
         "perpetual_high": prices.high,

@@ -16,7 +16,7 @@ from crossmargin.venues.drift_rules import in_quote, perpetuals, spot_tokens
 from crossmargin.venues.drift_tables import LEVELS
 
 PERP, PAIR, QUOTE, TOKEN = "SOL-PERP", "SOL/USDC", "USDC", "SOL"
-LATER = {  # rows of the liquidation layer, and what each computes
+LIQUIDATING = {  # rows of the liquidation layer, and what each computes
     "base_to_cover": "base closed to cover a shortage",
     "liability_to_cover": "debt repaid to cover a shortage",
     "asset_for_liability": "asset handed over for a debt",
@@ -82,6 +82,15 @@ class Case:
 
 def kind_of(row):
     return row["name"].partition(":")[0].partition(" ")[0]
+
+
+def is_liquidation(row):
+    return kind_of(row) in LIQUIDATING
+
+
+def is_account(row):
+    """A row of a whole account; the others isolate one figure of the rule."""
+    return kind_of(row) == "account"
 
 
 def case_of(row):

@@ -1,30 +1,36 @@
 """Turns health rows of the Mango v4 file into method, instruments, market and portfolio.
 
-Rows that no health method answers are named in ``LATER`` with what they need. Units are native: a token has no
+Units are native: a token has no
 decimals, a tick is 1. Reserved quote is written as bids that cost it: whole lots at the highest bid, the rest near
 zero; reserved base as one ask. An unknown limit is one that tightens nothing: near zero for bids, far for asks.
 """
+
+import re
 
 from crossmargin import Account, Asset, Instrument, Instruments, Market, Observation, Order, Portfolio, Position
 from crossmargin.instruments import Kind
 from crossmargin.venues.mango import Health
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule
+from crossmargin.venues.mango_stable_price import SECOND, StablePrice, StablePriceRule
 
-LATER = {
-    "skip_missing": "skipping of tokens with a bad oracle: a missing price is an error at prepare",
-    "liq_token_perp": "step of a liquidation: crossmargin.liquidation",
-    "liq_perp_base": "step of a liquidation: crossmargin.liquidation",
-    "perp_bankruptcy": "step of a bankruptcy: crossmargin.liquidation",
-    "stable_price": "model of the stable price: an observation (slow_price) here",
-}
+LIQUIDATING = ("liq_token_perp", "liq_perp_base", "perp_bankruptcy")  # steps of a liquidation and a bankruptcy
+STABLE = "stable_price"
 LEVELS = {"init_health": 0, "maint_health": 1, "liq_end_health": 2}  # "after" of liq_token_*: a liquidation step
 PERP, UNDERLYING, QUOTE = "PERP", "perp base", "USD"
 NEAR, FAR = 1, 10**6
 
 
-def later(row):
-    """Why a row is left for later, or nothing."""
-    return next((reason for start, reason in LATER.items() if row["name"].startswith(start)), None)
+def is_health(row):
+    return not row["name"].startswith((*LIQUIDATING, STABLE))
+
+
+def is_refused(row):
+    """Health of an account that the venue does not value."""
+    return is_health(row) and "error" in row["expected"].values()
+
+
+def is_valued(row):
+    return is_health(row) and not is_refused(row)
 
 
 # ---- the forms of rows: tokens with weights, prices, totals and balance -----------------------
@@ -78,7 +84,7 @@ def method_of(row, sets):
     perp = sets[row["params"]["param_set"]]["perp"] if row["portfolio"].get("perp") else None
     return Health(
         name="health", source=row["source"], tokens=tuple(map(token_rule, tokens_of(row, sets))),
-        perpetuals=(perpetual_rule(perp),) if perp else (),
+        perpetuals=(perpetual_rule(perp),) if perp else (), skip_bad_oracles="missing" in row["portfolio"],
     )  # fmt: skip
 
 
@@ -123,7 +129,8 @@ def market_of(row, sets):
     def see(subject, field, value):
         seen.append(Observation(subject=subject, field=field, value=value))
 
-    for token in tokens_of(row, sets):
+    missing = row["portfolio"].get("missing", "").split("_")
+    for token in (token for token in tokens_of(row, sets) if token["id"] not in missing):
         see(token["id"], "index", token["price"])
         see(token["id"], "slow_price", token["stable_price"])
         totals = token["totals"]
@@ -173,3 +180,33 @@ def prepared_of(row, sets):
     instruments = instruments_of(row, sets)
     prepared = method_of(row, sets).prepare(instruments, market_of(row, sets))
     return prepared, portfolio_of(row, instruments, sets)
+
+
+# ---- the stable price -----------------------------------------------------------------------------
+
+
+def stable_price_rule(row):
+    """The limits that a row states; the venue's where it states none."""
+    names = {"delay_interval_s": "slot_seconds", "delay_growth_limit": "slot_growth", "stable_growth_limit": "growth",
+             "min_dt": "least_step", "max_dt": "most_step"}  # fmt: skip
+    return StablePriceRule(**{names[name]: value for name, value in row["params"].items()})
+
+
+def oracle_at(phase, seconds):
+    """A phase's oracle price: one figure, or one up to a moment and another after it."""
+    if not isinstance(phase["oracle"], str):
+        return phase["oracle"]
+    first, until, then = re.fullmatch(r"(\S+) until t=(\d+) s inclusive, (\S+) after", phase["oracle"]).groups()
+    return float(first if seconds <= int(until) else then)
+
+
+def stable_prices(row):
+    """The model after each phase of a row: so many updates, so many seconds apart."""
+    rule, found, seconds = stable_price_rule(row), [], 0
+    model = StablePrice.starting(row["portfolio"]["start_price"], rule=rule)
+    for phase in row["portfolio"]["phases"]:
+        for _ in range(phase["steps"]):
+            seconds += phase["dt"]
+            model = model.updated(oracle_at(phase, seconds), seconds * SECOND, rule)
+        found.append(model)
+    return found

@@ -1,19 +1,15 @@
-"""Drift v2: every published row of weights, ratios, order simulation and accounts, to the integer.
-
-57 rows and the 3 of the deposit-scaled weight run; 22 of the file belong to the liquidation layer (``LATER``).
-"""
+"""Drift v2: every published row of weights, ratios, order simulation and accounts, to the integer."""
 
 import pytest
 
-from conformance.drift_accounts import LATER, PASSES, case_of, kind_of
-from conformance.rows import load, rows
+from conformance.drift_accounts import PASSES, READERS, case_of, is_account, is_liquidation, kind_of
+from conformance.rows import LIQUIDATION, load, rows
 from crossmargin import Portfolio
 from crossmargin.venues.drift_tables import LEVELS
 
 ROWS = load("drift_v2")["vectors"]
-RUN = [case for case in rows("drift_v2") if case.values[0] is None or kind_of(case.values[0]) not in LATER]
-ACCOUNTS = [case for case in RUN if case.values[0] is None or kind_of(case.values[0]) == "account"]
-present = pytest.mark.skipif(not ROWS, reason="drift_v2.json is not in CROSSMARGIN_VECTORS")
+ACCOUNTS = rows("drift_v2", is_account)
+RUN = [*ACCOUNTS, *rows("drift_v2", lambda row: not is_account(row) and not is_liquidation(row), kind="fragment")]
 
 
 def pocket(case, number):
@@ -69,14 +65,15 @@ def test_parts_sum_to_the_whole(row):
             assert sum(part[i if len(part) > 1 else 0] for part in parts) == whole
 
 
-@present
+@pytest.mark.parametrize("row", rows("drift_v2", is_liquidation, kind="fragment", skip=LIQUIDATION))
+def test_liquidation(row):
+    raise AssertionError(row)
+
+
 def test_one_program_for_all_rows():
     prepared = [case_of(case.values[0]).prepared for case in RUN]
     assert len({(p.method.method_name, p.program.hash) for p in prepared}) == 2  # the plan; with figures as outputs
 
 
-@present
-def test_rows_of_liquidation_are_not_run_yet():
-    waiting = [row for row in ROWS if kind_of(row) in LATER]
-    assert (len(RUN), len(waiting)) == (60, 22)
-    assert {kind_of(row) for row in waiting} == LATER.keys()
+def test_every_row_runs_or_belongs_to_liquidation():
+    assert {kind_of(row) for row in ROWS if not is_liquidation(row)} <= READERS.keys()

@@ -1,14 +1,18 @@
-"""Mango v4 health: every published health figure, in the batch, the incremental and the slow evaluator."""
+"""Mango v4: every published figure of health, in the batch, the incremental and the slow evaluator; the stable price."""
+
+import re
 
 import pytest
 
-from conformance.mango_accounts import LEVELS, later, prepared_of
-from conformance.rows import load, rows
+from conformance.mango_accounts import (
+    LEVELS, LIQUIDATING, STABLE, is_refused, is_valued, prepared_of, stable_prices,
+)
+from conformance.rows import LIQUIDATION, called, load, rows
+from crossmargin import InvalidInputError, Market
 from crossmargin.margin.plan.quantum import Quanta
 
-FILE = load("mango_v4")
-SETS = FILE.get("param_sets", {})
-ROWS = [row for row in rows("mango_v4") if row.values[0] is None or not later(row.values[0])]
+SETS = load("mango_v4").get("param_sets", {})
+ROWS = rows("mango_v4", is_valued)
 
 
 def compare(found, row):
@@ -58,9 +62,35 @@ def test_one_program_for_all_rows():
     assert len({prepared_of(row.values[0], SETS)[0].program.hash for row in ROWS if row.values[0]}) <= 1
 
 
-@pytest.mark.skipif(not FILE["vectors"], reason="mango_v4.json is not in CROSSMARGIN_VECTORS")
-def test_every_row_runs_or_says_why_not():
-    names = [row.values[0]["name"] for row in ROWS]
-    assert sum(name.startswith("health") for name in names) == 13
-    assert set(names) >= {"skip_baseline", "liq_token_stable_price_ignored"}
-    assert len(names) == 15 and len(FILE["vectors"]) == 57
+@pytest.mark.parametrize("row", rows("mango_v4", is_refused))
+def test_refused(row):
+    """No evaluator values the account, and an account that an engine holds already shows what it lacks."""
+    prepared, portfolio = prepared_of(row, SETS)
+    quanta = Quanta.of(prepared.bound, 2.0**20)
+    empty = prepared.incremental(portfolio.holding(balances={}, orders=()), quanta)
+    for name, atoms in portfolio.balances.items():
+        empty.apply("balances", prepared.bound.labels["token"].index(name), float(atoms))
+    assert empty.outputs()["unvalued"][0] > 0
+    for ask in (prepared.requirement, prepared.trace, prepared.explain, lambda p: prepared.incremental(p, quanta)):
+        with pytest.raises(InvalidInputError, match="must be >= 0 where its oracle is skipped"):
+            ask(portfolio)
+
+
+@pytest.mark.parametrize("row", rows("mango_v4", called(STABLE), kind="fragment"))
+def test_stable_price(row):
+    """The market holds the model's price; ``delay`` and a number is the figure of a slot, after a phase if it says one."""
+    models, expected, allowed = stable_prices(row), dict(row["expected"]), row["tolerance"]
+    markets = [Market.of([model.observation("T")], as_of=model.at) for model in models]
+    found = [market.value("slow_price", "T") for market in markets]
+    stable = expected.pop("stable_after_phase", None)
+    assert stable is None or found == pytest.approx(stable, rel=0, abs=allowed["abs"])
+    assert [model.slot for model in models] == expected.pop("last_index", [model.slot for model in models])
+    for name, figure in expected.items():
+        slot, phase = re.fullmatch(r"delay(\d+)(?:_after_phase(\d+))?", name).groups()
+        model = models[int(phase) - 1 if phase else -1]
+        assert model.slots[int(slot)] == pytest.approx(figure, rel=0, abs=allowed.get("abs_delay", allowed["abs"]))
+
+
+@pytest.mark.parametrize("row", rows("mango_v4", called(*LIQUIDATING), kind="fragment", skip=LIQUIDATION))
+def test_liquidation(row):
+    raise AssertionError(row)

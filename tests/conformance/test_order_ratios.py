@@ -5,7 +5,7 @@ import pytest
 from reference.fills import checked_ratio, filled_book
 
 from conformance import derive_standard_accounts as standard
-from conformance.mango_accounts import later
+from conformance.mango_accounts import is_valued
 from conformance.mango_accounts import prepared_of as mango_case
 from conformance.rows import load
 from crossmargin import Position
@@ -28,7 +28,7 @@ def standard_cases():
 def mango_cases():
     """Accounts of Mango with a perpetual; spot orders reserve tokens and are the plan's own rule."""
     for row in MANGO["vectors"]:
-        if row["name"].startswith("health1_") and later(row) is None and "perp" in row["portfolio"]:
+        if is_valued(row) and "perp" in row["portfolio"]:
             prepared, portfolio = mango_case(row, MANGO["param_sets"])
             yield prepared, portfolio, prepared.instruments.select("perpetual"), 20
 

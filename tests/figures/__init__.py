@@ -5,6 +5,7 @@ from importlib import import_module
 MODULES = {
     "deribit": ("deribit", "ROWS"), "okx": ("okx", "ROWS"), "bybit": ("bybit", "ROWS"), "paradex": ("paradex", "ROWS"),
     "docs_examples": ("paradex", "DOCUMENTED"), "dydx_v4": ("dydx", "ROWS"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
+    "drift_v2": ("drift", "ROWS"), "mango_v4": ("mango", "ROWS"),
 }  # fmt: skip
 
 
@@ -16,4 +17,5 @@ def own(name):
     if name not in MODULES:
         return {"vectors": []}
     module, variable = MODULES[name]
-    return {"vectors": getattr(import_module(f"figures.{module}"), variable)}
+    found = import_module(f"figures.{module}")
+    return {"vectors": getattr(found, variable), "param_sets": getattr(found, "PARAMETERS", {})}

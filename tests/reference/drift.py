@@ -76,16 +76,19 @@ def perpetual(p, user, level, held, price, quote, profit_cap):
     return requirement, notional, min(counted, profit_cap) if level == "initial" else counted
 
 
-def token(s, user, level, held, prices, one, *, is_quote=False):
-    """Weighted value, unweighted value and order value of the worse side."""
+def token(s, user, level, held, prices, one, *, is_quote=False, deposits=0):
+    """Weighted value, unweighted value and order value of the worse side; ``deposits`` of the pool, in whole tokens."""
     amount, bids, asks = held
+    initial, pool = s.initial_asset, deposits * prices[0]
+    if s.scale_start and pool > s.scale_start:
+        initial = initial * s.scale_start // pool
     strict = amount * (min(prices) if amount > 0 else max(prices)) // one
 
     def side(opened):
         order = -opened * max(prices) // one
         value, size = strict - order, abs(amount + opened) * 10**9 // one
         if value >= 0:
-            weight = discount(at(level, s.initial_asset, s.maintenance_asset), size, s.imf)
+            weight = discount(at(level, initial, s.maintenance_asset), size, s.imf)
         else:
             weight = premium(at(level, s.initial_liability, s.maintenance_liability), size, s.imf)
         return trunc(value * weight, 10**4) + order, weight, value, order
@@ -98,19 +101,37 @@ def token(s, user, level, held, prices, one, *, is_quote=False):
     return trunc(value * weight, 10**4), value, order
 
 
-def account(method, level, perp_held, token_held, quote_held, n_orders, perp_price, token_prices, quote_prices):
+def account(method, level, perp_held, token_held, quote_held, n_orders, perp_price, token_prices, quote_prices, deposits):
     """Equity and requirement, then the same with the liquidation buffer, in 1e-6 of quote."""
     if level == "maintenance":
         token_prices, quote_prices = token_prices[:1], quote_prices[:1]
     p, user, spot = method.perps[0], method.user, method.spot_of
+    perp_price = perp_price if p.settled_at is None else p.settled_at
     required, notional, counted = perpetual(p, user, level, perp_held, perp_price, quote_prices, method.profit_cap)
     equity, debts = counted, [notional]
     requirement = required + n_orders * method.order_charge
     for name, held, prices, one in (("SOL", token_held, token_prices, 10**9),
                                     ("USDC", (quote_held, 0, 0), quote_prices, 10**6)):  # fmt: skip
-        weighted, value, order = token(spot[name], user, level, held, prices, one, is_quote=name == method.quote)
+        weighted, value, order = token(spot[name], user, level, held, prices, one, is_quote=name == method.quote,
+                                       deposits=deposits)  # fmt: skip
         equity += max(weighted, 0) + max(order, 0)
         requirement += max(-weighted, 0) + max(-order, 0)
         debts += [max(-value, 0), max(-order, 0)]
     more = sum(debt * method.buffer // 10**4 for debt in debts)
     return equity, requirement, equity - max(-counted, 0) * method.buffer // 10**4, requirement + more
+
+
+def accepts(action, price, average, deviation, age, tier, stable):
+    """Whether an action takes a price; integers of one unit, age in slots."""
+    if price <= 0:
+        return False
+    if action == "average":
+        return True
+    if max(price, average) > 5 * min(price, average):
+        return False
+    if action in ("liquidation", "trigger"):
+        return True
+    share = {"a": 2, "b": 2, "c": 4, "speculative": 20}.get(tier, 100)
+    if 100 * deviation > share * price:
+        return False
+    return action in ("match", "settle") or age <= (360 if stable else 120)

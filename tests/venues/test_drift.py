@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from conftest import FACTOR
 from conformance.drift_accounts import MICRO, NANO, PAIR, PERP, QUOTE, TOKEN, Figure, case_of, method_of, simple
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossmargin import ImprudentParametersError, InvalidInputError, Portfolio
@@ -185,15 +186,19 @@ def accounts(draw):
             "leveraged_maintenance": fast[1], "contract": "prediction" if prediction else "perpetual",
             "profit_initial": gains[0], "profit_maintenance": gains[1],
             "profit_imf": draw(st.sampled_from([0, 1000])), "max_imbalance": draw(st.sampled_from([0, 10**6])),
-            "net_profit": draw(st.integers(-(10**6), 10**7))}  # fmt: skip
+            "net_profit": draw(st.integers(-(10**6), 10**7)),
+            "settled_at": draw(st.sampled_from([None, None, None, 80 * 10**4]))}  # fmt: skip
     user = UserSettings(ratio=draw(st.sampled_from([0, 3000, 15_000])), override=draw(st.sampled_from([0, 700])),
                         positions=draw(st.sampled_from([{}, {PERP: 4000}])), high_leverage=draw(st.booleans()))
     base, atoms, cost, cash = (draw(amounts) for _ in range(4))
     bids, asks, buys, sells = (draw(opened) for _ in range(4))
     token = {"initial_asset": asset[0], "maintenance_asset": asset[1], "initial_liability": debt[0],
-             "maintenance_liability": debt[1], "imf": draw(st.sampled_from([0, 10_000]))}  # fmt: skip
+             "maintenance_liability": debt[1], "imf": draw(st.sampled_from([0, 10_000])),
+             "scale_start": draw(st.sampled_from([0, 10**8, 10**12]))}  # fmt: skip
+    deposits = draw(st.integers(0, 10_000))
     case = simple(
-        [], kind=DriftMargin, token=token, perp=perp, user=user,
+        [], kind=DriftMargin, token=token, perp=perp, user=user, deposits=deposits,
+        buffer=draw(st.sampled_from([0, 200, 1000])),
         prices={TOKEN: price, QUOTE: quote_now}, averages={TOKEN: average, QUOTE: quote_average},
         balances=[(0, TOKEN, atoms), (0, QUOTE, cash)], positions=[(0, base, cost)],
         orders=[(PERP, bids), (PERP, -asks), (PAIR, buys), (PAIR, -sells)],
@@ -201,12 +206,13 @@ def accounts(draw):
     held = ((base, cost, bids, asks), (atoms, buys, sells), cash, sum(n > 0 for n in (bids, asks, buys, sells)))
     seen = (price, average, quote_now, quote_average)
     now, mean, quote, quote_mean = (round(Fraction(str(x)) * MICRO) for x in seen)
-    return case, (*held, now, (now, mean), (quote, quote_mean))
+    return case, (*held, now, (now, mean), (quote, quote_mean), deposits)
 
 
 OUTPUTS = ("equity", "requirement", "equity_with_buffer", "requirement_with_buffer")
 
 
+@settings(max_examples=1000 * FACTOR)
 @given(accounts())
 def test_integers_equal_the_twin(drawn):
     case, held = drawn

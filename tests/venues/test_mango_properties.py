@@ -3,32 +3,40 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import FACTOR
 from crossmargin import Account, Book, Instruments, Portfolio
 from crossmargin.portfolio.feeds import NO_LIMIT
+from crossmargin.venues.mango_parameters import Shift
+from reference import mango as reference
 from reference.mango import Health
 from venues.mango_desk import (
-    INSTRUMENTS, MARKET, PRICES, SWAP, WEIGHTS, accounts, book_of, health_of, instruments_of, market_of, method_of,
-    portfolio_of, prices,
+    INSTRUMENTS, MARKET, PRICES, SWAP, TOKENS, WEIGHTS, accounts, book_of, health_of, instruments_of, market_of,
+    method_of, portfolio_of, prices, token_rule,
 )
 
 LEVELS = ("initial", "maintenance", "liquidation end")
 
 
-def expected(account, index, slow):
-    """Health at each level by the reference: liquidation end is initial at the oracle."""
+def expected(account, index, slow, initial=None, maintenance=None):
+    """Health at each level by the reference: liquidation end is initial at the oracle, unscaled.
+
+    ``initial`` and ``maintenance``: weights by token where they are other ones than the desk's.
+    """
     found = []
     for level in LEVELS:
         step, first = ("maintenance", 2) if level == "maintenance" else ("initial", 0)
         weights = {name: figures[first : first + 2] for name, figures in WEIGHTS.items()}
+        weights |= {"initial": initial, "maintenance": maintenance}.get(level) or {}
         swap = [SWAP[f"{step}_{what}"] for what in ("long", "short", "profit")]
         stable = slow if level == "initial" else index
         found.append(float(Health(account, index, stable, weights, swap, "Q", "U").value()))
     return found
 
 
+@settings(max_examples=1000 * FACTOR)
 @given(accounts, prices, prices)
 def test_against_a_second_reading_of_the_rule(account, index, slow):
     prepared, portfolio = method_of().prepare(INSTRUMENTS, market_of(index, slow)), portfolio_of(account)
@@ -37,6 +45,25 @@ def test_against_a_second_reading_of_the_rule(account, index, slow):
     assert prepared.bound.rows["level"] == LEVELS
     assert prepared.requirement(portfolio).outputs["surplus"] == pytest.approx(health, **close)
     assert prepared.trace(portfolio).output("surplus") == pytest.approx(health, **close)
+
+
+pools = st.fixed_dictionaries({name: st.tuples(st.integers(1, 5000), st.integers(0, 900), st.integers(0, 900))
+                               for name in TOKENS})  # fmt: skip
+
+
+@settings(max_examples=300 * FACTOR)
+@given(accounts, prices, prices, pools, st.tuples(st.integers(-9, 9), st.integers(1, 9)))
+def test_weights_that_scale_and_move_against_the_reference(account, index, slow, pools, moves):
+    start, end = moves[0], moves[0] + moves[1]
+    shift = {name: Shift(start=start, end=end, asset=w[0], debt=w[1]) for name, w in WEIGHTS.items()}
+    rules = [token_rule(name, deposit_scale_start=float(pool[0]), borrow_scale_start=float(pool[0]), shift=shift[name])
+             for name, pool in pools.items()]  # fmt: skip
+    totals = [(name, field, pool[n]) for name, pool in pools.items() for n, field in ((1, "deposits"), (2, "borrows"))]
+    prepared = method_of(*rules).prepare(INSTRUMENTS, market_of(index, slow, totals))
+    initial = {name: reference.scaled(*WEIGHTS[name][:2], max(index[name], slow[name]), *pool) for name, pool in pools.items()}
+    now = {name: reference.shifted(w[2:], w[:2], start, end, 0) for name, w in WEIGHTS.items()}
+    health = expected(account, index, slow, initial, now)
+    assert prepared.requirement(portfolio_of(account)).outputs["surplus"] == pytest.approx(health, rel=1e-11, abs=1e-8)
 
 
 @given(accounts, prices, prices, st.sampled_from(LEVELS))
