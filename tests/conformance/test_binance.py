@@ -1,0 +1,56 @@
+"""Binance: liquidation prices in cross and isolated margin, a coin-margined position; every published row."""
+
+from math import floor
+
+import pytest
+
+from conformance.bracket_accounts import bracket, inverse_account, linear_account
+from conformance.rows import agree, called, half_a_unit, rows
+from crossmargin.account import liquidation_prices
+from crossmargin.venues import binance
+
+
+ATOM = 1e-9
+
+
+def underlying_of(symbol):
+    return symbol.removesuffix("USDT").removesuffix("USD_PERP")
+
+
+def crossed(row):
+    """Rate and cumulative amount of a position make the bracket that holds at the price looked for."""
+    i = row["inputs"]
+    held = i["positions"] if "positions" in i else [i["position"]]
+    side = -1 if str(i.get("side", "long")).startswith("short") else 1
+    positions = [(underlying_of(p["symbol"]), side * p["qty"], p["entry"], p["mark"]) for p in held]
+    brackets = {underlying_of(p["symbol"]): bracket(p["mmr"], p["cum"]) for p in held}
+    portfolio, market = linear_account(positions, wallet=i["wallet_balance"])
+    return binance.CrossMargin(name="row", settlement="USDT", brackets=brackets), portfolio, market
+
+
+def leg(row):
+    """The position that the row asks for: named at the end of its id."""
+    return row["id"].rpartition("-")[2].upper()
+
+
+@pytest.mark.parametrize("row", rows("binance", called("binance-um-")))
+def test_liquidation_price(row):
+    method, portfolio, market = crossed(row)
+    name, expected = leg(row), row["expected"]["liquidation_price"]
+    agree(binance.liquidation_price(portfolio, market, method, name), expected)
+    [general] = liquidation_prices(portfolio, market, method, underlying=name)
+    agree(general.below if expected < general.index else general.above, expected)
+
+
+@pytest.mark.parametrize("row", rows("binance", called("binance-cm-pm-position")))
+def test_coin_margined_position(row):
+    """The maintenance rate is that of the shipped first bracket; without a wallet there is no liquidation price."""
+    i, expected = row["inputs"], row["expected"]
+    coin = underlying_of(i["symbol"])
+    portfolio, market = inverse_account(coin, i["contracts"], size=i["contract_size_usd"], entry=i["entry"], mark=i["mark"])
+    found = binance.coin_margin(coin, {"P": i["leverage"]}).requirement(portfolio, market)
+    agree(found.outputs["notional"][0], expected["notional_eth"])
+    printed = half_a_unit(expected["unrealizedPnl"])  # and half an atom, to which an open cost is kept
+    agree(found.equity["open profit"].initial, expected["unrealizedPnl"], tolerance=printed + 0.5 * ATOM)
+    agree(found.maintenance, expected["maintenanceMargin"])
+    agree(floor(found.initial * 1e8) / 1e8, expected["initialMargin"], tolerance=half_a_unit(1e-8))  # the API cuts it
