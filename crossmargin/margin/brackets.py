@@ -23,7 +23,7 @@ from crossmargin.portfolio.portfolio import Position
 
 
 class Brackets(Parameters, frozen=True, kw_only=True):
-    """``edges`` ascend from 0, in the unit of the notional; ``maintenance`` rates and ``leverage``, the most allowed."""
+    """``edges`` ascend from 0, in the unit of the notional; ``maintenance`` rates; ``leverage``, the most allowed."""
 
     edges: tuple[float, ...] = (0.0,)
     maintenance: tuple[float, ...]

@@ -11,7 +11,7 @@ from typing import Any
 VENUES = (
     "aevo", "binance", "binance_portfolio", "bybit", "bybit_options", "catalogue", "dederi", "deribit",
     "deribit_standard", "derive", "derive_1", "derive_standard", "drift", "hyperliquid", "hyperliquid_portfolio",
-    "kraken", "mango", "okx", "okx_options", "paradex", "paradex_cross", "superseded", "vega",
+    "kraken", "mango", "okx", "okx_options", "paradex", "paradex_cross", "superseded", "vega", "vega_capped",
 )  # fmt: skip
 
 
@@ -27,8 +27,9 @@ METHODS = {
     "bybit_options": "OptionMargin", "deribit": "PortfolioMargin", "deribit_standard": "StandardMargin",
     "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1", "derive_standard": "StandardManager",
     "drift": "DriftMargin", "hyperliquid": "CrossMargin", "hyperliquid_portfolio": "PortfolioMargin",
-    "mango": "Health", "okx": "PortfolioMargin", "okx_options": "OptionMargin", "paradex": "PortfolioMargin",
-    "paradex_cross": "CrossMargin", "superseded": "SupersededMargin",
+    "kraken": "MultiCollateral", "mango": "Health", "okx": "PortfolioMargin", "okx_options": "OptionMargin",
+    "paradex": "PortfolioMargin", "paradex_cross": "CrossMargin", "superseded": "SupersededMargin",
+    "vega": "MarginCalculator", "vega_capped": "FullCollateral",
 }  # fmt: skip
 
 

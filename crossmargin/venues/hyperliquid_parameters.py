@@ -1,4 +1,4 @@
-"""Parameter sets of Hyperliquid, of the documentation of 2026-08-22: leverage tiers of main net and portfolio margin."""
+"""Parameter sets of Hyperliquid, documentation of 2026-08-22: leverage tiers of main net, portfolio margin."""
 
 from crossmargin import _checks as check
 from crossmargin.margin.brackets import Brackets, half_of_initial

@@ -146,7 +146,7 @@ def borrow_health(found: Requirement) -> float:
 
 
 def borrow_liquidation(found: Requirement) -> str:
-    """"full" or "partial" where the debt is above that threshold, else "none"."""
+    """Name the threshold that the debt is above: "full", "partial" or "none"."""
     debt = found.outputs["borrowed"][0]
     for name in ("full", "partial"):
         if debt > found.outputs[f"{name}_threshold"][0] * (1.0 + NEAR):

@@ -13,8 +13,8 @@ from conformance.drift_accounts import NANO
 from conformance.drift_accounts import simple as drift_account
 from conformance.paradex_accounts import cross_account
 from conformance.simple_accounts import account, future, linear_option, perpetual
-from crossmargin import Order, Portfolio
-from crossmargin.venues import bybit, dederi, deribit, okx, paradex, superseded
+from crossmargin import Market, Observation, Order, Portfolio
+from crossmargin.venues import bybit, dederi, deribit, okx, paradex, superseded, vega
 from crossmargin.venues.drift import DriftMargin
 from venues import derive_standard_desk
 
@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 MAKERS = {  # what makes or reads a method rather than rules a figure
     "portfolio_margin", "standard_margin", "option_margin", "strategy_margin", "cross_margin", "blog_copy", "deribit", "parameters",
     "load_parameters", "rules_2024", "rules_2025", "worst_case_bucket", "order_accepted", "opposite_orders", "sixteen",
-    "with_surface", "load_method",
+    "with_surface", "load_method", "usd_margin", "coin_margin", "liquidation_price", "bankruptcy_price", "account_state",
+    "borrow_health", "borrow_liquidation", "table_of", "haircut",
 }  # fmt: skip
 
 
@@ -60,6 +61,14 @@ def standard_desk():
     derive_standard_desk.run(held, feeds={("USDC", "peg"): (0.9, 0.9)})
 
 
+def vega_desk():
+    """A perpetual whose funding is a part of its margin."""
+    rules = vega.MarketRules(risk_long=0.1, risk_short=0.1, funding_factor=0.5)
+    portfolio, market = account([perpetual("P", "BTC", "USDC")], {"P": 1}, {"BTC": 60_000}, {"P": 60_000})
+    seen = [*market.seen.values(), *(Observation(subject=s, field="average_price", value=60_000.0) for s in ("BTC", "P"))]
+    vega.MarginCalculator(name="desk", markets={"P": rules}).requirement(portfolio, Market.of(seen, as_of=market.as_of))
+
+
 RUNS = {
     "derive_standard_tables": standard_desk,
     "drift_rules": drift_desk,
@@ -70,6 +79,7 @@ RUNS = {
     "okx_tables": lambda: run_method(okx.portfolio_margin()),
     "bybit": lambda: run_method(bybit.portfolio_margin()),
     "paradex": check_order,
+    "vega": vega_desk,
 }
 
 
