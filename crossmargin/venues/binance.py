@@ -6,8 +6,7 @@
     equity        wallet balance + open profit
     liquidation   (WB - TMM_others + UPNL_others + cum - side q EP) / (q rate - side q)
 
-A wallet stands behind the contracts of one asset: each is a method of its own (single-asset mode). Balances of
-other assets do not count. The API cuts initial margins to 8 decimals; figures here are not rounded. An isolated
+A wallet stands behind the contracts of one asset: each is a method of its own (single-asset mode). The API cuts initial margins to 8 decimals; figures here are not rounded. An isolated
 position is a pocket with its margin as balance. Source: ``binance_parameters``.
 """
 

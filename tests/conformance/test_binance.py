@@ -17,26 +17,32 @@ def underlying_of(symbol):
     return symbol.removesuffix("USDT").removesuffix("USD_PERP")
 
 
+def signed(position, inputs):
+    """Sides are stated for all positions together unless a position has its own; long where nothing is said."""
+    side = str(position.get("side", inputs.get("side", "long")))
+    return -position["qty"] if side.startswith("short") else position["qty"]
+
+
 def crossed(row):
     """Rate and cumulative amount of a position make the bracket that holds at the price looked for."""
     i = row["inputs"]
     held = i["positions"] if "positions" in i else [i["position"]]
-    side = -1 if str(i.get("side", "long")).startswith("short") else 1
-    positions = [(underlying_of(p["symbol"]), side * p["qty"], p["entry"], p["mark"]) for p in held]
+    positions = [(underlying_of(p["symbol"]), signed(p, i), p["entry"], p["mark"]) for p in held]
     brackets = {underlying_of(p["symbol"]): bracket(p["mmr"], p["cum"]) for p in held}
     portfolio, market = linear_account(positions, wallet=i["wallet_balance"])
     return binance.CrossMargin(name="row", settlement="USDT", brackets=brackets), portfolio, market
 
 
-def leg(row):
+def leg(row, portfolio):
     """The position that the row asks for: named at the end of its id."""
-    return row["id"].rpartition("-")[2].upper()
+    asked = row["id"].rpartition("-")[2].upper()
+    return next(name for name in portfolio.positions if name.startswith(asked))
 
 
 @pytest.mark.parametrize("row", rows("binance", called("binance-um-")))
 def test_liquidation_price(row):
     method, portfolio, market = crossed(row)
-    name, expected = leg(row), row["expected"]["liquidation_price"]
+    name, expected = leg(row, portfolio), row["expected"]["liquidation_price"]
     agree(binance.liquidation_price(portfolio, market, method, name), expected)
     [general] = liquidation_prices(portfolio, market, method, underlying=name)
     agree(general.below if expected < general.index else general.above, expected)

@@ -9,8 +9,9 @@ from conformance.rows import agree, called, rows
 from conformance.simple_accounts import account, perpetual
 from crossmargin import Account, Asset, Book, Instruments, Portfolio
 from crossmargin.account import liquidation_prices
+from crossmargin.margin.brackets import half_of_initial
 from crossmargin.venues import hyperliquid, hyperliquid_portfolio
-from crossmargin.venues.hyperliquid_parameters import PoolRules, TokenRule, half_of_initial, table_of
+from crossmargin.venues.hyperliquid_parameters import PoolRules, TokenRule, table_of
 
 MICRO = 5e-7  # margins are printed to a millionth of a dollar
 
@@ -39,7 +40,7 @@ def test_account_state(row):
     i, expected = row["inputs"], row["expected"]
     deposit = Fraction(str(i["raw_usd"])) + Fraction(str(i["szi"])) * Fraction(str(i["entryPx"]))
     swap = perpetual("P", i["coin"], "USDC", lot=LOT)
-    book, market = pockets(swap, i["position_value"] / i["szi"], cross=i["cross_account_value"], deposit=deposit,
+    book, market = pockets(swap, i["position_value"] / abs(i["szi"]), cross=i["cross_account_value"], deposit=deposit,
                            size=i["szi"], entry=i["entryPx"])  # fmt: skip
     method = method_of(i["coin"], half_of_initial((0.0,), (i["max_leverage"],)), leverage={"P": i["leverage"]})
     prepared, isolated = method.prepare(book.instruments, market), Portfolio(book, book.unit("row", 1))

@@ -4,7 +4,8 @@ from importlib import import_module
 
 MODULES = {
     "deribit": ("deribit", "ROWS"), "okx": ("okx", "ROWS"), "bybit": ("bybit", "ROWS"), "paradex": ("paradex", "ROWS"),
-    "docs_examples": ("paradex", "DOCUMENTED"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
+    "binance": ("binance", "ROWS"), "hyperliquid": ("hyperliquid", "ROWS"), "kraken": ("kraken", "ROWS"),
+    "frameworks": ("frameworks", "ROWS"), "aevo": ("copies", "AEVO"), "dederi": ("copies", "DEDERI"),
 }  # fmt: skip
 
 
@@ -13,6 +14,9 @@ def own(name):
     if name == "derive_pmrm1":
         found = import_module("figures.derive_1")
         return {"vectors": found.ROWS, "scenario_grid": found.SCENARIOS, "param_sets": found.PARAMETERS}
+    if name == "docs_examples":
+        found = [import_module("figures.paradex").DOCUMENTED, import_module("figures.vega").ROWS]
+        return {"vectors": [row for rows in found for row in rows]}
     if name not in MODULES:
         return {"vectors": []}
     module, variable = MODULES[name]
