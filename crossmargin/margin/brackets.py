@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
@@ -48,6 +49,10 @@ class Brackets(Parameters, frozen=True, kw_only=True):
         """What ``N rate_n`` charges too much in each bracket."""
         steps = np.diff(self.maintenance, prepend=self.maintenance[0])
         return tuple(np.cumsum(np.array(self.edges) * steps).tolist())
+
+    def in_unit(self, price: float) -> "Brackets":
+        """The same edges in an asset of this price."""
+        return structs.replace(self, edges=tuple(edge / price for edge in self.edges))
 
     def crossings(self, rest: float, size: float, *, inverse: bool) -> list[float]:
         """Prices at which ``rest`` and a position of ``size`` are worth its maintenance margin, settlement asset.

@@ -6,8 +6,9 @@
     equity        wallet balance + open profit
     liquidation   (WB - TMM_others + UPNL_others + cum - side q EP) / (q rate - side q)
 
-A wallet stands behind the contracts of one asset: each is a method of its own (single-asset mode). The API cuts initial margins to 8 decimals; figures here are not rounded. An isolated
-position is a pocket with its margin as balance. Source: ``binance_parameters``.
+A wallet stands behind the contracts of one asset: each is a method of its own (single-asset mode). The API cuts
+initial margins to 8 decimals; figures here are not rounded. An isolated position is a pocket with its margin as
+balance. Source: ``binance_parameters``.
 """
 
 from typing import Any

@@ -22,6 +22,7 @@ from crossmargin.margin.brackets import Brackets, bracket_charge, bracket_rows, 
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder
+from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.prepared import Prepared
 from crossmargin.market import Market
@@ -53,14 +54,13 @@ class CrossMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_cross"):
         balances = m.holding("balance", source="balance", axis="asset")
         at_initial, at_maintenance = m.given("at_initial", rows="level"), m.given("at_maintenance", rows="level")
 
-        notional = positions.sum("value", by="each")
-        used = (abs(notional) * m.given("per_leverage", key="instrument")).total()
-        kept = bracket_charge(notional).total()
+        notional = positions.sum("notional", by="each")
+        used, kept = perpetual_margin(m, notional)
         m.charge("position margin", m.max(used, kept) * at_initial + kept * at_maintenance)
 
         value = m.equity("positions", positions.sum("value") - costs.sum("cost_price"))
         value = value + m.equity("balance", balances.sum("unit_value"))
-        total = abs(notional).total()
+        total = (abs(notional) * m.given("settlement_price", key="instrument")).total()
         required = m.max(used, total * m.given("transfer_rate"))
         m.output("notional", total)
         m.output("margin_used", used)
@@ -86,13 +86,15 @@ class CrossMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_cross"):
         return [self.tiers[row.underlying] for row in taken]
 
     def tables(self, instruments: Instruments, market: Market) -> dict[str, Any]:
-        """Dollars of one lot, tiers, and what the chosen leverage asks of a dollar."""
+        """Notional of one lot in the settlement asset, as tiers have it, and what the chosen leverage asks of 1."""
         taken = self.listing(instruments).instruments
         price = asset_prices(taken, market)
-        settled = price[taken.settlement]
+        settled, notional = price[taken.settlement], lot_values(taken, marks(taken, market))
         return {
             **bracket_tables(self.schedules(taken)),
-            "value": lot_values(taken, marks(taken, market)) * settled,
+            "notional": notional,
+            "settlement_price": settled,
+            "value": notional * settled,
             "cost_price": settled * taken.atom[taken.settlement],
             "unit_value": price * taken.atom,
             "per_leverage": [1.0 / self.leverage_of(row) for row in taken],
@@ -103,6 +105,12 @@ class CrossMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_cross"):
 
     def leverage_of(self, row: Instrument) -> float:
         return self.leverage.get(row.id, self.tiers[row.underlying].leverage[0])
+
+
+def perpetual_margin(m: Builder, notional: Expression) -> tuple[Expression, Expression]:
+    """What the chosen leverages use, and what the tiers keep, of all perpetuals, quote currency."""
+    per_leverage, price = (m.given(name, key="instrument") for name in ("per_leverage", "settlement_price"))
+    return (abs(notional) * per_leverage * price).total(), (bracket_charge(notional) * price).total()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

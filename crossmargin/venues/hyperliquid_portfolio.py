@@ -20,20 +20,21 @@ import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Asset, Instruments
-from crossmargin.margin.brackets import Brackets, bracket_charge, bracket_rows, bracket_tables
+from crossmargin.margin.brackets import Brackets, bracket_rows, bracket_tables
 from crossmargin.margin.listing import Listing
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder
-from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.requirement import Requirement, health_factor
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices
-from crossmargin.venues.hyperliquid import CrossMargin
+from crossmargin.venues.hyperliquid import CrossMargin, perpetual_margin
 from crossmargin.venues.hyperliquid_parameters import DATE, MAIN_NET, POOL, SOURCE, PoolRules, TokenRule
 
 NEAR = 1e-9  # of a threshold: a debt that stands on it in exact figures is not above it
-OF_PERPETUALS = ("value", "cost_price", "per_leverage", "at_initial", "at_maintenance")
+OF_PERPETUALS = (
+    "notional", "settlement_price", "value", "cost_price", "per_leverage", "at_initial", "at_maintenance",
+)  # fmt: skip
 SHARES = ("ltv", "partial", "full")  # of a token's worth
 
 
@@ -66,7 +67,8 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
         m.equity("balance", cash.positive())
         m.equity("collateral", m.min((capped * share).total(), m.given("borrow_cap")))
 
-        margin = perpetual_margin(m, positions.sum("value", by="each"), at_initial, at_maintenance)
+        used, kept = perpetual_margin(m, positions.sum("notional", by="each"))
+        margin = m.max(used, kept) * at_initial + kept * at_maintenance
         debt, over = cash.short(), m.given("per_ratio", rows="level")
         held = debt + margin
         m.charge("borrowed", debt * over)
@@ -124,15 +126,6 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
             "offset": rules.offset,
             "per_ratio": [1.0, 1.0 / rules.ratio],
         }
-
-
-def perpetual_margin(
-    m: Builder, notional: Expression, at_initial: Expression, at_maintenance: Expression
-) -> Expression:
-    """Cross margin of the perpetuals at each level."""
-    used = (abs(notional) * m.given("per_leverage", key="instrument")).total()
-    kept = bracket_charge(notional).total()
-    return m.max(used, kept) * at_initial + kept * at_maintenance
 
 
 def margin_ratio(found: Requirement, rules: PoolRules) -> float:
