@@ -4,7 +4,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
+MARGIN = ("brackets", "class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
 # Test files by module, the first pattern that fits, then EVERY; a pattern of files that finds none is an error.
 TESTS = {
     "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
@@ -20,6 +20,11 @@ TESTS = {
     "derive_standard*": ("conformance/test_derive_srm.py", "venues/test_derive_standard*.py"),
     "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_*.py"),
     "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
+    "binance*": ("conformance/test_binance.py", "venues/test_binance*.py"),
+    "hyperliquid*": ("conformance/test_hyperliquid.py", "venues/test_hyperliquid*.py"),
+    "kraken*": ("conformance/test_kraken.py", "venues/test_kraken*.py"),
+    "vega*": ("conformance/test_vega.py", "venues/test_vega*.py"),
+    "brackets": ("margin/test_brackets.py", "conformance/test_binance.py", "venues/test_binance*.py"),
     "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
     "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),
     "class_groups": ("margin/test_class_groups*.py",),

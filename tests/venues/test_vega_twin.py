@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from reference import vega as twin
 
-from crossmargin import ImprudentParametersError, Market, MissingPriceError, Observation
+from crossmargin import ImprudentParametersError, Market, Observation
+from crossmargin.errors import MissingPriceError
 from crossmargin.venues.vega import MarginCalculator, MarketRules
 from crossmargin.venues.vega_capped import FullCollateral
 from venues.desks import Desk, agree, check_incremental, check_slow_evaluator
