@@ -118,7 +118,8 @@ def uni_mmr(found: Requirement) -> float:
 
 
 def state(ratio: float, states: States) -> str:
-    """What the venue does at this uniMMR: the last of its states that the ratio is below, at the least one reached."""
+    """What the venue does at this uniMMR: the state of the least bound that it is below; on the last one, the last."""
     passed = [name for name, below in zip(states.names, states.below, strict=True) if ratio < below]
-    at_last = ratio <= states.below[-1]
-    return states.names[-1] if at_last else (passed[-1] if passed else "free")
+    if ratio <= states.below[-1]:
+        return states.names[-1]
+    return passed[-1] if passed else "free"

@@ -1,7 +1,8 @@
 """Every method that a venue's published set makes without more being said, to hold one book at all of them.
 
 A method takes what an account holds: its underlyings and the asset that stands for cash. Left to files, since they
-want more: Mango and Drift (a set a token and market), clearing methods (ranges of a house, what kind of index or
+want more: Mango, Drift and Vega (a set a token and market), Binance's and Hyperliquid's portfolio margin (rates of
+collateral, which token is borrowed), clearing methods (ranges of a house, what kind of index or
 stock).
 """
 

@@ -86,9 +86,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
     @property
     def perpetuals(self) -> CrossMargin:
         """What a perpetual pays in cross margin."""
-        return CrossMargin(
-            name=self.name, tiers=self.tiers, settlement=self.rules.borrowed, leverage=self.leverage
-        )
+        return CrossMargin(name=self.name, tiers=self.tiers, settlement=self.rules.borrowed, leverage=self.leverage)
 
     def takes_asset(self, asset: Asset) -> bool:
         return asset.id == self.rules.borrowed or asset.id in self.rules.collateral
@@ -129,8 +127,11 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
 
 
 def margin_ratio(found: Requirement, rules: PoolRules) -> float:
-    """Requirement over liquidation value, as the venue states it; liquidation above ``rules.ratio``."""
-    return found.maintenance * rules.ratio / found.equity_maintenance if found.maintenance else 0.0
+    """Requirement over liquidation value, as the venue states it; liquidation above ``rules.ratio``.
+
+    Infinite where something is required of an account without value.
+    """
+    return found.margin_usage * rules.ratio
 
 
 def borrow_health(found: Requirement) -> float:

@@ -145,3 +145,5 @@ def test_ratio_above_its_limit_is_a_lack_of_surplus():
             assert (ratio > RULES.ratio) == (found.surplus_maintenance < 0)
             seen.add(ratio > RULES.ratio)
     assert seen == {True, False}
+    indebted = pool(0).requirement(Portfolio(pool_desk(0).book, 2).alone().holding(positions={}, balances={"USDC": "-10"}))
+    assert hyperliquid_portfolio.margin_ratio(indebted, RULES) == np.inf
