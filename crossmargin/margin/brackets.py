@@ -47,28 +47,29 @@ class Brackets(Parameters, frozen=True, kw_only=True):
     @property
     def deductions(self) -> tuple[float, ...]:
         """What ``N rate_n`` charges too much in each bracket."""
-        steps = np.diff(self.maintenance, prepend=self.maintenance[0])
-        return tuple(np.cumsum(np.array(self.edges) * steps).tolist())
+        steps = np.array(self.edges[1:]) * np.diff(self.maintenance)
+        return tuple(np.cumsum([0.0, *steps]).tolist())
 
     def in_unit(self, price: float) -> "Brackets":
         """The same edges in an asset of this price."""
         return structs.replace(self, edges=tuple(edge / price for edge in self.edges))
 
-    def crossings(self, rest: float, size: float, *, inverse: bool) -> list[float]:
-        """Prices at which ``rest`` and a position of ``size`` are worth its maintenance margin, settlement asset.
+    def crossing(self, rest: float, size: float, *, inverse: bool) -> float | None:
+        """Price at which ``rest`` and a position of ``size`` are worth its maintenance margin, settlement asset.
 
-        Linear: ``rest + q P = |q| P r - d``, so ``P = (rest + d) / (|q| r - q)``; inverse, with ``q / P`` in both
-        places and a long short its coins: ``P = (|q| r + q) / (rest + d)``. Each bracket is solved alone and kept
-        if its price lies in it.
+        With z the price (inverse: 1 / price), s the size (inverse: its negative), the surplus is the least over the
+        brackets of ``rest + d_n + (s - |s| r_n) z``, since rates rise: the bracket that holds at z asks most. Each
+        rises with z where s > 0, so the surplus is 0 at the last of their roots, else at the first.
         """
-        found, ends = [], (*self.edges[1:], FAR)
-        for low, high, rate, off in zip(self.edges, ends, self.maintenance, self.deductions, strict=True):
-            over, under = rest + off, abs(size) * rate + (size if inverse else -size)
-            top, bottom = (under, over) if inverse else (over, under)
-            price = top / bottom if bottom else 0.0
-            if price > 0 and low <= (abs(size) / price if inverse else abs(size) * price) < high:
-                found.append(price)
-        return found
+        slope = -size if inverse else size
+        found = [
+            -(rest + off) / (slope - abs(size) * rate)
+            for rate, off in zip(self.maintenance, self.deductions, strict=True)
+        ]
+        z = max(found) if slope > 0 else min(found)
+        if z <= 0:
+            return None
+        return 1.0 / z if inverse else z
 
 
 def half_of_initial(edges: Sequence[float], leverage: Sequence[float]) -> Brackets:
@@ -105,7 +106,7 @@ def position_price(
     """Mark of one instrument at which ``surplus_maintenance`` is 0, all else at its mark; None if there is none.
 
     Exact for methods whose requirement is a sum of brackets by instrument and whose equity moves with the mark by
-    the position alone. Of several crossings the nearest to the mark.
+    the position alone.
     """
     held = portfolio.positions.get(instrument.id, Position(0))
     if not held.lots:
@@ -117,6 +118,5 @@ def position_price(
     rate = market.price(currency.id, currency.underlying) / market.price(asset.id, asset.underlying)
     rest = alone.surplus_maintenance * rate - held.open_cost / 10**asset.decimals
     inverse = instrument.payoff is Payoff.INVERSE
-    found = brackets.crossings(rest, held.lots * float(instrument.contract_size * instrument.lot), inverse=inverse)
-    mark = market.value("mark", instrument.id)
-    return min(found, key=lambda price: abs(price - mark), default=None)
+    size = held.lots * float(instrument.contract_size * instrument.lot)
+    return brackets.crossing(rest, size, inverse=inverse)

@@ -1,8 +1,8 @@
 """Parameter sets of Binance futures and portfolio margin.
 
-Brackets of USD-M: those of the calculation example of the help centre (FAQ b3c689c1f50a44cabb3a84e663b81d93), whose
-two cumulative amounts, 16,300 and 135,365, follow from them. COIN-M: the first bracket of one observed position.
-Live brackets are an answer of the API for each account: ``brackets`` is to be replaced by it.
+Brackets of USD-M: a schedule that holds the two brackets of the calculation example of the help centre (FAQ
+b3c689c1f50a44cabb3a84e663b81d93) with their cumulative amounts, 16,300 and 135,365; its other brackets are inferred.
+COIN-M: the first bracket of one observed position. The API answers live brackets to each account: they replace these.
 """
 
 import msgspec
@@ -23,7 +23,7 @@ ETH_USDM = Brackets(
     leverage=(100.0, 75.0, 50.0, 25.0, 10.0, 5.0, 4.0, 3.0, 2.0),
 )
 USD_M = {"BTC": BTC_USDM, "ETH": ETH_USDM}
-USD_M_SOURCE = "FAQ b3c689c1f50a44cabb3a84e663b81d93 (calculation example)"
+USD_M_SOURCE = "two brackets of FAQ b3c689c1f50a44cabb3a84e663b81d93, the others inferred"
 COIN_M = {"ETH": Brackets(maintenance=(0.005,), leverage=(100.0,))}
 COIN_M_SOURCE = "a position answered by the API (ccxt pull request 21174)"
 

@@ -25,7 +25,6 @@ from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
 from crossmargin.portfolio import Portfolio
-from crossmargin.portfolio.portfolio import Position
 from crossmargin.scenario.revalue import asset_prices, lot_values, marks
 from crossmargin.venues.kraken_parameters import DATE, HAIRCUTS, SCHEDULES, SOURCE
 
@@ -104,9 +103,12 @@ def liquidation_price(portfolio: Portfolio, market: Market, method: MultiCollate
     The level of an inverse contract hangs on its dollars alone, of a linear one on the price looked for.
     """
     row = lone(portfolio, instrument)
+    held = portfolio.positions.get(row.id)
+    if held is None or not held.lots:
+        return None
     brackets, asset = method.schedules[row.underlying], portfolio.instruments.asset(row.settlement)
     if row.payoff is Payoff.INVERSE:
-        brackets = at_size(brackets, contract_dollars(portfolio, row))
+        brackets = at_size(brackets, abs(held.lots) * float(row.contract_size * row.lot))
     else:
         brackets = brackets.in_unit(market.price(asset.id, asset.underlying))
     return position_price(portfolio, market, method, brackets, row)
@@ -117,15 +119,10 @@ def bankruptcy_price(portfolio: Portfolio, market: Market, method: MultiCollater
     return position_price(portfolio, market, method, NONE, lone(portfolio, instrument))
 
 
-def contract_dollars(portfolio: Portfolio, row: Instrument) -> float:
-    held = portfolio.positions.get(row.id, Position(0))
-    return abs(held.lots) * float(row.contract_size * row.lot)
-
-
 def at_size(brackets: Brackets, dollars: float) -> Brackets:
     """One rate: what the levels ask of this notional as a whole."""
     row = int(np.searchsorted(brackets.edges, dollars, side="right")) - 1
-    rate = brackets.maintenance[row] - (brackets.deductions[row] / dollars if dollars else 0.0)
+    rate = brackets.maintenance[row] - brackets.deductions[row] / dollars
     return Brackets(maintenance=(rate,), leverage=(brackets.leverage[row],))
 
 

@@ -46,9 +46,11 @@ class MarketRules(Parameters, frozen=True, kw_only=True):
             check.number(name, getattr(self, name), "of market rules", low=0.0)
         check.fraction("funding_factor", self.funding_factor, "of market rules")
         check.number("interest", self.interest, "of market rules")
-        low, high = (0.0 if bound is None else check.number("bound", bound) for bound in (self.lower, self.upper))
-        if self.lower is not None and self.upper is not None and low > high:
-            raise check.refuse("lower", "be at most upper", low, "of market rules")
+        for bound in (self.lower, self.upper):
+            if bound is not None:
+                check.number("bound", bound, "of market rules")
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            raise check.refuse("lower", "be at most upper", self.lower, "of market rules")
 
 
 def funding_payment(rules: MarketRules, spot: float, future: float) -> float:
@@ -70,7 +72,7 @@ class MarginCalculator(Method, frozen=True, kw_only=True, tag="vega"):
     def __post_init__(self) -> None:
         multiples = (1.0, self.search, self.initial, self.release)
         for name, low, value in zip(("search", "initial", "release"), multiples, multiples[1:], strict=False):
-            check.number(name, value, low=0.0)
+            check.number(name, value)
             if value < low:
                 raise ImprudentParametersError("initial >= maintenance", f"{name} must be at least {low}, was {value}")
 

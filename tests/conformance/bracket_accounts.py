@@ -37,9 +37,9 @@ def linear_account(positions, *, wallet, settlement="USDT"):
     return account(listed, held, marks, marks, currency=settlement, balances={settlement: str(wallet)})
 
 
-def inverse_account(coin, contracts, *, size, entry, mark, wallet=0):
-    """One coin-settled perpetual of ``size`` dollars a contract."""
-    swap = perpetual("P", coin, coin, payoff=Payoff.INVERSE, contract_size=Fraction(str(size)))
+def inverse_account(coin, contracts, *, size, entry, mark, wallet=0, lot=1):
+    """One coin-settled perpetual of ``size`` dollars a contract, traded in lots of some contracts."""
+    swap = perpetual("P", coin, coin, payoff=Payoff.INVERSE, contract_size=Fraction(str(size)), lot=Fraction(lot))
     cost = -contracts * Fraction(str(size)) / Fraction(str(entry))
-    return account([swap], {"P": Position(contracts, atoms(cost))}, {coin: mark}, {"P": mark}, currency=coin,
+    return account([swap], {"P": Position(int(contracts / Fraction(lot)), atoms(cost))}, {coin: mark}, {"P": mark}, currency=coin,
                    balances={coin: str(wallet)})  # fmt: skip

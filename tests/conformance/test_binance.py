@@ -60,3 +60,10 @@ def test_coin_margined_position(row):
     agree(found.equity["open profit"].initial, expected["unrealizedPnl"], tolerance=printed + 0.5 * ATOM)
     agree(found.maintenance, expected["maintenanceMargin"])
     agree(floor(found.initial * 1e8) / 1e8, expected["initialMargin"], tolerance=half_a_unit(1e-8))  # the API cuts it
+
+
+@pytest.mark.parametrize("row", rows("binance", called("binance-um-cross")))
+def test_shipped_brackets_hold_those_of_the_example(row):
+    for p in row["inputs"]["positions"]:
+        shipped = binance.USD_M[underlying_of(p["symbol"])]
+        agree(shipped.deductions[shipped.maintenance.index(p["mmr"])], p["cum"])

@@ -2,9 +2,10 @@
 
 import pytest
 
-from conformance.bracket_accounts import inverse_account, linear_account
+from conformance.bracket_accounts import LOT, atoms, inverse_account, linear_account, lots_of
 from conformance.rows import agree, called, rows
-from conformance.simple_accounts import account
+from conformance.simple_accounts import account, perpetual
+from crossmargin import InvalidInputError, Position
 from crossmargin.account import liquidation_prices
 from crossmargin.margin.brackets import Brackets, half_of_initial
 from crossmargin.venues import kraken
@@ -72,13 +73,14 @@ def test_margin_levels(row):
     assert kraken.SCHEDULES[row["inputs"]["symbol"].partition("/")[0]] == found
 
 
-@pytest.mark.parametrize("contracts", [4_000_000, -4_000_000])
+@pytest.mark.parametrize("contracts", [400_000, -400_000])
 def test_levels_of_an_inverse_contract_hang_on_its_dollars(contracts):
     method = kraken.MultiCollateral(name="two levels", schedules=kraken.SCHEDULES, haircuts=(haircut("BTC", 0.0),))
-    portfolio, market = inverse_account("BTC", contracts, size=1, entry=40_000, mark=40_000, wallet=10)
+    portfolio, market = inverse_account("BTC", contracts, size=10, entry=40_000, mark=40_000, wallet=10, lot=5)
     [general] = liquidation_prices(portfolio, market, method)
     expected = general.below if contracts > 0 else general.above
     agree(kraken.liquidation_price(portfolio, market, method, "P"), expected, tolerance=1e-5)
+    assert kraken.liquidation_price(portfolio.holding(positions={}), market, method, "P") is None
 
 
 @pytest.mark.parametrize("size", [30.0, -30.0])
@@ -87,3 +89,23 @@ def test_the_level_at_the_price_counts_for_a_linear_contract(size):
     portfolio, market = linear_account([("BTC", size, 33_400, 33_400)], wallet=100_000, settlement="USD")
     [general] = liquidation_prices(portfolio, market, method)
     agree(kraken.liquidation_price(portfolio, market, method, "BTC"), general.below if size > 0 else general.above, tolerance=1e-6)
+
+
+def test_a_closed_form_wants_one_contract_and_its_settlement_asset():
+    method = kraken.multi_collateral()
+    two, market = linear_account([("BTC", 1, 100, 100), ("ETH", 1, 100, 100)], wallet=1, settlement="USD")
+    with pytest.raises(InvalidInputError, match="positions must be in 'BTC' and its settlement asset alone .* was 'ETH'"):
+        kraken.liquidation_price(two, market, method, "BTC")
+    portfolio, market = account([perpetual("P", "BTC", "USD")], {"P": 1}, {"BTC": 9}, {"P": 9}, balances={"BTC": "1"}, currency="USD")
+    with pytest.raises(InvalidInputError, match="balances must be in 'P' .* was 'BTC'"):
+        kraken.bankruptcy_price(portfolio, market, method, "P")
+
+
+@pytest.mark.parametrize("size", [150.0, -150.0])
+def test_levels_stand_in_dollars_whatever_a_linear_contract_settles_in(size):
+    swap = perpetual("P", "BTC", "USDC", lot=LOT)
+    method = kraken.MultiCollateral(name="linear", schedules=kraken.SCHEDULES, haircuts=(haircut("USDC", 0.0),))
+    held = {"P": Position(lots_of(size), atoms(size * 33_400))}
+    portfolio, market = account([swap], held, {"BTC": 33_400}, {"P": 33_400}, currency="USDC", balances={"USDC": "900000"}, prices={"USDC": 0.9})
+    [general] = liquidation_prices(portfolio, market, method)
+    agree(kraken.liquidation_price(portfolio, market, method, "P"), general.below if size > 0 else general.above, tolerance=1e-5)

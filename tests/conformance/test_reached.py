@@ -23,7 +23,7 @@ MAKERS = {  # what makes or reads a method rather than rules a figure
     "portfolio_margin", "standard_margin", "option_margin", "strategy_margin", "cross_margin", "blog_copy", "deribit", "parameters",
     "load_parameters", "rules_2024", "rules_2025", "worst_case_bucket", "order_accepted", "opposite_orders", "sixteen",
     "with_surface", "load_method", "usd_margin", "coin_margin", "liquidation_price", "bankruptcy_price", "account_state",
-    "borrow_health", "borrow_liquidation", "table_of", "haircut",
+    "borrow_health", "borrow_liquidation", "table_of", "haircut", "multi_collateral",
 }  # fmt: skip
 
 

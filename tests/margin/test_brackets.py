@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from conformance.bracket_accounts import linear_account
-from crossmargin import ImprudentParametersError, InvalidInputError
+from conformance.bracket_accounts import LOT, atoms, linear_account, lots_of
+from conformance.simple_accounts import account, perpetual
+from crossmargin import ImprudentParametersError, InvalidInputError, Position
+from crossmargin.account import liquidation_prices
 from crossmargin.margin.brackets import Brackets, bracket_tables, half_of_initial, position_price
 from crossmargin.venues.binance import CrossMargin
 
@@ -30,17 +32,38 @@ def test_a_price_is_found_again_in_whatever_bracket_it_lies(price, size, inverse
     """The rest that leaves nothing at a price leads back to it, and to no other price."""
     notional = abs(size) / price if inverse else abs(size) * price
     value = -size / price if inverse else size * price
-    found = FOUR.crossings(whole(FOUR, notional) - value, size, inverse=inverse)
-    assert found == [pytest.approx(price, rel=1e-12)]
+    found = FOUR.crossing(whole(FOUR, notional) - value, size, inverse=inverse)
+    assert found == pytest.approx(price, rel=1e-12)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("edge", FOUR.edges[1:])
+@pytest.mark.parametrize("size", [0.3, -0.3])
+def test_a_price_on_an_edge_is_found(edge, size, inverse):
+    price = abs(size) / edge if inverse else edge / abs(size)
+    value = -size / price if inverse else size * price
+    assert FOUR.crossing(whole(FOUR, edge) - value, size, inverse=inverse) == pytest.approx(price, rel=1e-12)
 
 
 def test_nothing_is_reached():
-    assert FOUR.crossings(5.0, 1.0, inverse=False) == []  # a long whose wallet covers its whole notional
-    assert FOUR.crossings(0.0, 1.0, inverse=True) == []
-    portfolio, market = linear_account([("A", 1.0, 10.0, 10.0), ("B", 1.0, 10.0, 10.0)], wallet=1)
+    assert FOUR.crossing(5.0, 1.0, inverse=False) is None  # a long whose wallet covers its whole notional
+    assert FOUR.crossing(-5.0, -1.0, inverse=False) is None  # a short that nothing could save
+    assert FOUR.crossing(0.0, 0.05, inverse=True) is None
+    portfolio, market = linear_account([("A", 1.0, 10.0, 10.0), ("B", 1.0, 10.0, 10.0)], wallet=-1)
     method = CrossMargin(name="x", settlement="USDT", brackets={"A": FOUR, "B": FOUR})
     flat = portfolio.holding(positions={"B": portfolio.positions["B"]})
     assert position_price(flat, market, method, FOUR, flat.instruments.instrument("A")) is None
+    assert position_price(flat, market, method, FOUR, flat.instruments.instrument("B")) > 10
+
+
+def test_the_account_may_be_stated_in_another_currency():
+    swap = perpetual("P", "A", "USDC", lot=LOT)
+    held = {"P": Position(lots_of(5), atoms(5 * 10))}
+    portfolio, market = account([swap], held, {"A": 9.0}, {"P": 10.0}, currency="USD", balances={"USDC": "20"}, prices={"USDC": 0.9})
+    method = CrossMargin(name="x", settlement="USDC", brackets={"A": FOUR})
+    found = position_price(portfolio, market, method, FOUR, swap)
+    [general] = liquidation_prices(portfolio, market, method)
+    assert found == pytest.approx(general.below / 9.0 * 10.0, rel=1e-9)  # the mark follows the index
 
 
 def test_shorter_schedules_end_in_brackets_that_nothing_reaches():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from reference import kraken as twin
 
+from crossmargin.margin import Haircut
 from crossmargin.margin.brackets import half_of_initial
 from crossmargin.venues.kraken import MultiCollateral
 from crossmargin.venues.kraken_parameters import haircut
@@ -21,6 +22,11 @@ HAIRCUTS = {"USD": 0.0, "BTC": 0.03, "ETH": 0.05, "SOL": 0.075}
 PER_CASE, CASES = 500, range(2)
 
 
+def tiered(asset, rate):
+    """One rate in two tiers."""
+    return Haircut(asset=asset, edges=(0.0, 1.0), initial=(rate, rate), maintenance=(rate, rate))
+
+
 @cache
 def desk(k):
     return Desk.of(NAMES, 250 + k, PER_CASE)
@@ -29,7 +35,7 @@ def desk(k):
 @cache
 def prepared(k):
     schedules = {name: half_of_initial([low for low, _ in t], [most for _, most in t]) for name, t in LEVELS[k].items()}
-    rates = tuple(haircut(asset, rate) for asset, rate in HAIRCUTS.items())
+    rates = tuple(tiered(asset, rate) if asset == "ETH" else haircut(asset, rate) for asset, rate in HAIRCUTS.items())
     made = MultiCollateral(name="random", schedules=schedules, haircuts=rates)
     return made.prepare(desk(k).instruments, desk(k).market)
 

@@ -175,6 +175,13 @@ def test_margin_tables_by_number():
         hyperliquid_parameters.table_of(0)
 
 
+def test_haircuts_of_kraken():
+    shipped = {rate.asset: rate.initial for rate in kraken.multi_collateral().haircuts}
+    page = {"USD": 0.0, "USDC": 0.01, "GBP": 0.01, "BTC": 0.03, "PAXG": 0.03, "XRP": 0.05, "SOL": 0.075, "FIL": 0.1}
+    assert {name: shipped[name] for name in page} == {name: (rate,) for name, rate in page.items()}
+    assert len(shipped) == 19
+
+
 HOLDS = [
     (okx_options.option_margin(), "C", "P"),
     (bybit_options.option_margin(), "C", "P"),

@@ -9,7 +9,7 @@ from reference import vega as twin
 
 from crossmargin import ImprudentParametersError, Market, Observation
 from crossmargin.errors import MissingPriceError
-from crossmargin.venues.vega import MarginCalculator, MarketRules
+from crossmargin.venues.vega import MarginCalculator, MarketRules, funding_payment
 from crossmargin.venues.vega_capped import FullCollateral
 from venues.desks import Desk, agree, check_incremental, check_slow_evaluator
 from venues.ordered import orders_of, positions_of, with_orders
@@ -81,6 +81,11 @@ def test_refusals():
     bare = with_orders(Desk.of(NAMES, 1, 3, currency="USDC"), 1)
     with pytest.raises(MissingPriceError, match="average_price of 'BTC'"):
         prepared(0).method.prepare(bare.instruments, bare.market)
+
+
+@pytest.mark.parametrize("given", [{"interest": 1.0}, {"years": 1.0}, {}])
+def test_nothing_is_due_between_equal_prices_without_time_or_interest(given):
+    assert funding_payment(MarketRules(risk_long=0.1, risk_short=0.1, **given), 100.0, 100.0) == 0.0
 
 
 HIGHEST = {"BTC-USDC-9": 90_000.0, "ETH-USDC-9": 5_000.0, "ETH-USDC-30": 4_000.0}
