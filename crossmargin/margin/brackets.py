@@ -97,7 +97,7 @@ def bracket_tables(brackets: Sequence[Brackets]) -> dict[str, Any]:
 
 
 def width_of(brackets: Sequence[Brackets]) -> int:
-    return max([1, *(len(b.edges) for b in brackets)])
+    return max((len(b.edges) for b in brackets), default=1)
 
 
 def position_price(

@@ -7,7 +7,7 @@ from conformance.bracket_accounts import LOT, atoms, linear_account, lots_of
 from conformance.simple_accounts import account, perpetual
 from crossmargin import ImprudentParametersError, InvalidInputError, Position
 from crossmargin.account import liquidation_prices
-from crossmargin.margin.brackets import Brackets, bracket_tables, half_of_initial, position_price
+from crossmargin.margin.brackets import Brackets, bracket_rows, bracket_tables, half_of_initial, position_price
 from crossmargin.venues.binance import CrossMargin
 
 FOUR = Brackets(edges=(0.0, 10.0, 20.0, 50.0), maintenance=(0.01, 0.02, 0.05, 0.1), leverage=(50.0, 25.0, 10.0, 5.0))
@@ -70,6 +70,7 @@ def test_shorter_schedules_end_in_brackets_that_nothing_reaches():
     tables = bracket_tables([half_of_initial((0.0,), (10.0,)), FOUR])
     assert tables["bracket_rates"][0] == [0.05] * 4
     assert tables["bracket_edges"][0][1:] == [1e300] * 3
+    assert bracket_rows([]) == {"bracket_edges tier": ("0",)}
 
 
 def test_edges_in_another_unit():
