@@ -6,6 +6,7 @@ import pytest
 
 from conformance.bracket_accounts import bracket, inverse_account, linear_account
 from conformance.rows import agree, called, half_a_unit, rows
+from crossmargin import Order
 from crossmargin.account import liquidation_prices
 from crossmargin.venues import binance
 
@@ -67,3 +68,12 @@ def test_shipped_brackets_hold_those_of_the_example(row):
     for p in row["inputs"]["positions"]:
         shipped = binance.USD_M[underlying_of(p["symbol"])]
         agree(shipped.deductions[shipped.maintenance.index(p["mmr"])], p["cum"])
+
+
+@pytest.mark.parametrize(("limit", "counted"), [("200", 200.0), ("201", 201.0), ("20", 200.0)])
+def test_an_inverse_order_counts_at_its_limit_down_to_a_tenth_of_the_mark(limit, counted):
+    """Bought at that price it costs its notional over the leverage, and nothing at once."""
+    portfolio, market = inverse_account("ETH", 0, size=10, entry=1, mark=2000)
+    resting = portfolio.holding(positions={}, orders=[Order(id=1, instrument="P", side="buy", lots=3, limit=limit)])
+    found = binance.coin_margin("ETH", {"P": 20.0}).requirement(resting, market)
+    agree(found.outputs["order_cost"][0], 3 * 10 / counted / 20)
