@@ -4,7 +4,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-MARGIN = ("class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
+MARGIN = ("brackets", "class_groups", "scenario_array", "scenario_array_parameters", "scenario_array_tables", "strategy")
 # Test files by module, the first that fits, then EVERY. A file must exist, a pattern with * may find none.
 TESTS = {
     "deribit*": ("conformance/test_deribit.py", "venues/test_deribit*.py"),
@@ -21,6 +21,11 @@ TESTS = {
     "derive*": ("conformance/test_derive_pmrm*.py", "venues/test_derive.py", "venues/test_derive_[!s]*.py"),
     "dydx*": ("conformance/test_dydx_v4.py", "venues/test_dydx*.py"),
     "drift*": ("conformance/test_drift_v2.py", "venues/test_drift*.py"),
+    "binance*": ("conformance/test_binance.py", "venues/test_binance*.py"),
+    "hyperliquid*": ("conformance/test_hyperliquid.py", "venues/test_hyperliquid*.py"),
+    "kraken*": ("conformance/test_kraken.py", "venues/test_kraken*.py"),
+    "vega*": ("conformance/test_vega.py", "venues/test_vega*.py"),
+    "brackets": ("margin/test_brackets.py", "conformance/test_binance.py", "venues/test_binance*.py"),
     "mango*": ("conformance/test_mango_v4.py", "venues/test_mango*.py"),
     "scenario_array*": ("conformance/test_span.py", "margin/test_scenario_array*.py"),
     "class_groups": ("margin/test_class_groups*.py",),

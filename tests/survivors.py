@@ -24,4 +24,5 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
         "a mark of the end of a list: any negative figure is one",
     ("derive_tables", "Feeds.perpetual_confidence", "default=1.0 -> default=1.26"):
         "read only in a minimum with other confidences, at most 1 each",
+    ("kraken", "", "(1.0,) -> (1.26,)"): "the leverage of brackets that keep nothing is never read",
 }

@@ -55,7 +55,11 @@ class Haircut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def collateral(m: Builder, balances: Held) -> dict[str, Expression]:
     """Counted value of each asset held, by level; names the equity line "collateral"."""
-    amount = balances.sum("unit", by="each")
+    return counted_amount(m, balances.sum("unit", by="each"))
+
+
+def counted_amount(m: Builder, amount: Expression) -> dict[str, Expression]:
+    """The same of any amount of each asset: what futures won and lost in it, and loans, may be netted before."""
     price = m.given("asset_price", key="asset")
     debt = amount.short() * m.given("debt_price", key="asset")
     counted = {

@@ -9,9 +9,10 @@ from operator import or_
 from typing import Any
 
 VENUES = (
-    "aevo", "bybit", "bybit_options", "catalogue", "dederi", "deribit", "deribit_standard", "derive", "derive_1",
-    "derive_standard", "drift", "dydx", "mango", "mango_stable_price", "okx", "okx_options", "paradex", "paradex_cross",
-    "superseded",
+    "aevo", "binance", "binance_portfolio", "bybit", "bybit_options", "catalogue", "dederi", "deribit",
+    "deribit_standard", "derive", "derive_1", "derive_standard", "drift", "dydx", "hyperliquid",
+    "hyperliquid_portfolio", "kraken", "mango", "mango_stable_price", "okx", "okx_options", "paradex",
+    "paradex_cross", "superseded", "vega", "vega_capped",
 )  # fmt: skip
 
 
@@ -23,11 +24,14 @@ def __getattr__(name: str) -> Any:
 
 # Where the methods of each module stand: module and class.
 METHODS = {
-    "bybit": "PortfolioMargin", "bybit_options": "OptionMargin", "deribit": "PortfolioMargin",
-    "deribit_standard": "StandardMargin", "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1",
-    "derive_standard": "StandardManager", "drift": "DriftMargin", "dydx": "CrossMargin", "mango": "Health",
+    "binance": "CrossMargin", "binance_portfolio": "PortfolioMargin", "bybit": "PortfolioMargin",
+    "bybit_options": "OptionMargin", "deribit": "PortfolioMargin", "deribit_standard": "StandardMargin",
+    "derive": "PortfolioMargin2", "derive_1": "PortfolioMargin1", "derive_standard": "StandardManager",
+    "drift": "DriftMargin", "dydx": "CrossMargin", "hyperliquid": "CrossMargin",
+    "hyperliquid_portfolio": "PortfolioMargin", "kraken": "MultiCollateral", "mango": "Health",
     "okx": "PortfolioMargin", "okx_options": "OptionMargin", "paradex": "PortfolioMargin",
-    "paradex_cross": "CrossMargin", "superseded": "SupersededMargin",
+    "paradex_cross": "CrossMargin", "superseded": "SupersededMargin", "vega": "MarginCalculator",
+    "vega_capped": "FullCollateral",
 }  # fmt: skip
 
 

@@ -1,17 +1,21 @@
 """Every method that a venue's published set makes without more being said, to hold one book at all of them.
 
 A method takes what an account holds: its underlyings and the asset that stands for cash. Left to files, since they
-want more: Mango and Drift (a set a token and market), clearing methods (ranges of a house, what kind of index or
+want more: Mango, Drift and Vega (a set a token and market), Binance's and Hyperliquid's portfolio margin (rates of
+collateral, which token is borrowed), clearing methods (ranges of a house, what kind of index or
 stock).
 """
 
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec import structs
+
 from crossmargin.instruments import Instruments, Payoff
 from crossmargin.margin import Method
 from crossmargin.venues import (
     aevo,
+    binance,
     bybit,
     bybit_options,
     deribit,
@@ -21,6 +25,8 @@ from crossmargin.venues import (
     derive_standard,
     derive_standard_parameters,
     dydx,
+    hyperliquid,
+    kraken,
     okx,
     okx_options,
     paradex,
@@ -46,6 +52,11 @@ def derive_manager(held: Instruments) -> Method:
     )  # fmt: skip
 
 
+def in_cash(method: Method, held: Instruments) -> Method:
+    """A method of contracts in one settlement asset, for the one that most contracts settle in."""
+    return structs.replace(method, settlement=cash_of(held))
+
+
 def main_underlying(held: Instruments) -> str:
     counted = Counter(row.underlying for row in held)
     return max(sorted(counted), key=counted.__getitem__) if counted else ""
@@ -69,6 +80,9 @@ MAKERS: dict[str, Maker] = {
     "Bybit options": lambda _: bybit_options.option_margin(),
     "Paradex portfolio": lambda _: paradex.portfolio_margin(),
     "Paradex cross": lambda _: paradex_cross.cross_margin(),
+    "Binance USD-M": lambda held: in_cash(binance.usd_margin(), held),
+    "Hyperliquid cross": lambda held: in_cash(hyperliquid.cross_margin(), held),
+    "Kraken multi-collateral": lambda _: kraken.multi_collateral(),
     "Aevo portfolio": lambda held: aevo.portfolio_margin(*(a.id for a in held.assets if a.underlying is None)),
 }
 

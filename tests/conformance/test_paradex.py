@@ -7,8 +7,6 @@ from conformance.rows import LIQUIDATION, agree, called, rows
 from crossmargin import Order
 from crossmargin.venues import paradex
 
-LATER = "weights and funding of Vega belong to the methods that net by weights, not built yet"
-
 
 def sizes(expected, found, net):
     agree(found.outputs["buy_open_size"][0], expected["buy_open_size"])
@@ -89,7 +87,6 @@ OTHERS = ("paradex-partial-liquidation", "paradex-socialised-loss")
 @pytest.mark.parametrize("row", [
     *rows("paradex", called(*OTHERS), kind="fragment", skip=LIQUIDATION),
     *rows("docs_examples", called("paradex_liquidation", "paradex_socialised"), kind="fragment", skip=LIQUIDATION),
-    *rows("docs_examples", called("vega_"), kind="fragment", skip=LATER),
 ])  # fmt: skip
 def test_rows_of_later_issues(row):
     raise AssertionError(row)

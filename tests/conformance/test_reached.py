@@ -15,8 +15,8 @@ from conformance.dydx_accounts import PERP
 from conformance.dydx_accounts import account as dydx_account
 from conformance.paradex_accounts import cross_account
 from conformance.simple_accounts import account, future, linear_option, perpetual
-from crossmargin import Order, Portfolio
-from crossmargin.venues import bybit, dederi, deribit, dydx, okx, paradex, superseded
+from crossmargin import Market, Observation, Order, Portfolio
+from crossmargin.venues import bybit, dederi, deribit, dydx, okx, paradex, superseded, vega
 from crossmargin.venues.drift import DriftMargin
 from crossmargin.venues.dydx_parameters import LiquidityTier
 from venues import derive_standard_desk
@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 MAKERS = {  # what makes or reads a method rather than rules a figure
     "portfolio_margin", "standard_margin", "option_margin", "strategy_margin", "cross_margin", "blog_copy", "deribit", "parameters",
     "load_parameters", "rules_2024", "rules_2025", "worst_case_bucket", "order_accepted", "opposite_orders", "sixteen",
-    "with_surface", "load_method",
+    "with_surface", "load_method", "usd_margin", "coin_margin", "liquidation_price", "bankruptcy_price", "account_state",
+    "borrow_health", "borrow_liquidation", "table_of", "haircut", "multi_collateral",
 }  # fmt: skip
 
 
@@ -73,6 +74,14 @@ def dydx_desk():
     dydx.settle_funding(case.method, case.portfolio, {PERP: 1})
 
 
+def vega_desk():
+    """A perpetual whose funding is a part of its margin."""
+    rules = vega.MarketRules(risk_long=0.1, risk_short=0.1, funding_factor=0.5)
+    portfolio, market = account([perpetual("P", "BTC", "USDC")], {"P": 1}, {"BTC": 60_000}, {"P": 60_000})
+    seen = [*market.seen.values(), *(Observation(subject=s, field="average_price", value=60_000.0) for s in ("BTC", "P"))]
+    vega.MarginCalculator(name="desk", markets={"P": rules}).requirement(portfolio, Market.of(seen, as_of=market.as_of))
+
+
 RUNS = {
     "dydx": dydx_desk,
     "dydx_rules": dydx_desk,
@@ -85,6 +94,7 @@ RUNS = {
     "okx_tables": lambda: run_method(okx.portfolio_margin()),
     "bybit": lambda: run_method(bybit.portfolio_margin()),
     "paradex": check_order,
+    "vega": vega_desk,
 }
 
 

@@ -12,12 +12,20 @@ from crossmargin.margin import ScenarioArrayMargin, StrategyMargin, TenPointMarg
 from crossmargin.margin.class_groups import ProductGroup, Range
 from crossmargin.margin.scenario_array_parameters import Array, Commodity, Credit, CreditLeg, Spread, SpreadLeg
 from crossmargin.margin.strategy import Product
-from crossmargin.venues import bybit, bybit_options, bybit_parameters, deribit, deribit_parameters, deribit_standard, derive_1, dydx, okx
+from crossmargin.margin.brackets import half_of_initial
+from crossmargin.venues import (
+    binance, binance_parameters, binance_portfolio, bybit, bybit_options, bybit_parameters, deribit, deribit_parameters,
+    deribit_standard, derive_1, dydx, hyperliquid, hyperliquid_parameters, hyperliquid_portfolio, kraken, okx, vega,
+    vega_capped,
+)  # fmt: skip
 from crossmargin.venues import okx_options, okx_parameters, paradex, paradex_parameters, superseded
 from crossmargin.venues.derive_parameters import MAINNET
 
 NAN = float("nan")
 UNIT = okx_parameters.rules_2025().units["BTC"]
+BINANCE = binance_portfolio.PortfolioMargin(name="pool", rules=binance_parameters.PoolRules(
+    brackets={"USDC": binance_parameters.USD_M}, collateral=(cm.margin.Haircut(asset="USDC"),)))  # fmt: skip
+VEGA = vega.MarketRules(risk_long=0.1, risk_short=0.1)
 STRUCTURE = [
     (deribit_parameters.BTC_2024, "haircut", 1.5, r"haircut must lie in \[0, 1\], was 1.5 of currency"),
     (deribit_parameters.BTC_2024, "extended_dampener", -1.0, "extended_dampener must be >= 0"),
@@ -48,6 +56,27 @@ STRUCTURE = [
     (paradex_parameters.CROSS, "imf", {"BTC": 2.0}, "imf must lie in .* of 'BTC'"),
     (paradex_parameters.CROSS, "limits", {"P": -1.0}, "limit must be >= 0, was -1.0 of 'P'"),
     (derive_1.MAINNET, "im_factor", NAN, "im_factor must be finite"),
+    (binance.usd_margin(), "leverage", {"P": 0.0}, "leverage must be > 0, was 0.0 of 'P'"),
+    (BINANCE.rules, "loan_rate", 1.5, r"loan_rate must lie in \[0, 1\], was 1.5 of pool rules"),
+    (BINANCE.rules, "maintenance", 0.9, "maintenance must be >= 1, was 0.9"),
+    (BINANCE.rules, "initial", 1.0, "initial must be >= 1.05, was 1.0"),
+    (BINANCE, "rules", binance_parameters.PoolRules(brackets={}, collateral=(), loans={"L": "USDC"}),
+     "asset owed must name a known collateral asset, was 'USDC' of 'L'"),
+    (binance_parameters.States(), "below", (1.0, 1.1, 1.2, 1.5), "1 / below must ascend strictly"),
+    (hyperliquid.cross_margin(), "leverage", {"P": -1.0}, "leverage must be > 0"),
+    (hyperliquid.cross_margin(), "transfer_rate", 1.5, "transfer_rate must lie in"),
+    (hyperliquid_parameters.TokenRule(ltv=0.5), "ltv", 1.5, "ltv must lie in"),
+    (hyperliquid_parameters.TokenRule(ltv=0.5), "supply_cap", -1.0, "supply_cap must be >= 0"),
+    (hyperliquid_parameters.POOL, "offset", -1.0, "offset must be >= 0"),
+    (hyperliquid_parameters.POOL, "full", 1.5, "full must lie in"),
+    (hyperliquid_parameters.POOL, "ratio", 0.0, "ratio must lie in"),
+    (hyperliquid_portfolio.portfolio_margin(), "rules", hyperliquid_parameters.PoolRules(
+        collateral={"USDC": hyperliquid_parameters.TokenRule(ltv=0.5)}), "collateral must not hold the borrowed token"),
+    (kraken.multi_collateral(), "initial_multiple", 0.9, "initial_multiple must be >= 1"),
+    (VEGA, "risk_long", -0.1, "risk_long must be >= 0"),
+    (VEGA, "funding_factor", 1.1, "funding_factor must lie in"),
+    (msgspec.structs.replace(VEGA, upper=0.1), "lower", 0.2, "lower must be at most upper, was 0.2"),
+    (vega_capped.FullCollateral(name="x", maximum={}), "maximum", {"F": 0.0}, "maximum must be > 0, was 0.0 of 'F'"),
     (Commodity(price_scan_range=1.0), "price_scan_fraction", 0.5, "price_scan_range must be given, or"),
     (Commodity(price_scan_range=1.0), "counting", "half", "counting must be one of fraction, whole, rounded"),
     (CreditLeg("A", "A", 1.0, 0.5), "credit", 2.0, "credit must lie in"),
@@ -71,7 +100,9 @@ METHODS = [
     paradex.cross_margin(), dydx.cross_margin(), cm.venues.aevo.portfolio_margin("USDC"), cm.venues.dederi.portfolio_margin(),
     derive_1.PortfolioMargin1(name="v1", underlying="ETH", cash="USDC", base="ETH", rules=derive_1.MAINNET),
     ScenarioArrayMargin(name="array", commodities={"A": Commodity(price_scan_range=10.0)}), TenPointMargin(name="ten"),
-    StrategyMargin(name="strategy"),
+    StrategyMargin(name="strategy"), binance.usd_margin(), binance.coin_margin("ETH"), BINANCE, hyperliquid.cross_margin(),
+    hyperliquid_portfolio.portfolio_margin(), kraken.multi_collateral(), vega.MarginCalculator(name="v", markets={"P": VEGA}),
+    vega_capped.FullCollateral(name="capped", maximum={"F": 1e5}),
 ]  # fmt: skip
 
 
@@ -140,6 +171,19 @@ def test_the_venues_own_form_is_read_with_and_without_envelope():
         deribit.load_parameters(b"{")
 
 
+def test_margin_tables_by_number():
+    assert hyperliquid_parameters.table_of(20) == half_of_initial((0.0,), (20.0,))
+    with pytest.raises(InvalidInputError, match="margin table must lie in"):
+        hyperliquid_parameters.table_of(0)
+
+
+def test_haircuts_of_kraken():
+    shipped = {rate.asset: rate.initial for rate in kraken.multi_collateral().haircuts}
+    page = {"USD": 0.0, "USDC": 0.01, "GBP": 0.01, "BTC": 0.03, "PAXG": 0.03, "XRP": 0.05, "SOL": 0.075, "FIL": 0.1}
+    assert {name: shipped[name] for name in page} == {name: (rate,) for name, rate in page.items()}
+    assert len(shipped) == 19
+
+
 HOLDS = [
     (okx_options.option_margin(), "C", "P"),
     (bybit_options.option_margin(), "C", "P"),
@@ -149,6 +193,13 @@ HOLDS = [
     (deribit_standard.standard_margin(), "P", "X"),
     (bybit.portfolio_margin(), "F", "X"),
     (StrategyMargin(name="s"), "C", "F"),
+    (binance.usd_margin("USDC"), "P", "X"),
+    (BINANCE, "F", "C"),
+    (hyperliquid.cross_margin(), "P", "F"),
+    (hyperliquid_portfolio.portfolio_margin(), "P", "X"),
+    (kraken.multi_collateral(), "F", "X"),
+    (vega.MarginCalculator(name="v", markets={"P": VEGA}), "P", "F"),
+    (vega_capped.FullCollateral(name="capped", maximum={"F": 1e5}), "F", "P"),
 ]
 
 

@@ -1,0 +1,50 @@
+"""Published figures of Vega: acceptance criteria of its margin specification."""
+
+ROWS = [{'name': 'vega_funding_payment_unclamped',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            '0019-MCAL-026',
+  'params': {'interest_rate': 0.05, 'delta_t': 0.002, 'clamp': [-9, 9], 'margin_funding_factor': 0.5},
+  'portfolio': {'position': 1, 'futures_margin': 556.5},
+  'market': {'s_twap': 1600, 'f_twap': 1590},
+  'expected': {'funding_payment': 0.16, 'total_margin': 556.58},
+  'tolerance': {'abs': 1e-09}},
+ {'name': 'vega_funding_upper_clamp_long',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            '0019-MCAL-027',
+  'params': {'clamp_upper_bound': 0.05, 'margin_funding_factor': 0.5},
+  'portfolio': {'position': 1, 'futures_margin': 525},
+  'market': {'s_twap': 1600, 'f_twap': 1500},
+  'expected': {'funding_payment': -20, 'total_margin': 525},
+  'tolerance': {'abs': 0}},
+ {'name': 'vega_funding_upper_clamp_short',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            '0019-MCAL-030',
+  'params': {'clamp_upper_bound': 0.05, 'margin_funding_factor': 0.5},
+  'portfolio': {'position': -1, 'futures_margin': 525},
+  'market': {'s_twap': 1600, 'f_twap': 1500},
+  'expected': {'funding_payment': -20, 'total_margin': 535},
+  'tolerance': {'abs': 0}},
+ {'name': 'vega_funding_lower_clamp_short',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            '0019-MCAL-029',
+  'params': {'clamp_lower_bound': -0.05, 'margin_funding_factor': 0.5},
+  'portfolio': {'position': -1, 'futures_margin': 595},
+  'market': {'s_twap': 1600, 'f_twap': 1700},
+  'expected': {'funding_payment': 20, 'total_margin': 595},
+  'tolerance': {'abs': 0}},
+ {'name': 'vega_capped_buy',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            'fully collateralised capped future criteria',
+  'params': {'max_price': 100},
+  'portfolio': {'orders': [{'side': 'buy', 'size': 10, 'price': 30}]},
+  'market': {},
+  'expected': {'order_margin': 300},
+  'tolerance': {'abs': 0}},
+ {'name': 'vega_capped_short_partial_fill',
+  'source': 'vegaprotocol/specs@5fea1f3e3d68dc96c795916c7a113d8d7b63b7d6 protocol/0019-MCAL-margin_calculator.md '
+            'fully collateralised capped future criteria',
+  'params': {'max_price': 100},
+  'portfolio': {'position': -10, 'entry': 30, 'orders': [{'side': 'sell', 'size': 5, 'price': 20}]},
+  'market': {},
+  'expected': {'total_margin': 1100},
+  'tolerance': {'abs': 0}}]  # fmt: skip
