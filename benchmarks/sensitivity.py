@@ -15,7 +15,6 @@ import os
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy is loaded
     os.environ[name] = "1"
 
-import gzip
 import sys
 import time
 from dataclasses import replace
@@ -26,7 +25,7 @@ import numpy as np
 from crossmargin.margin.sensitivity.crif import Crif
 from crossmargin.margin.sensitivity.quadratic import norms
 from crossmargin.margin.sensitivity.simm import Simm
-from crossmargin.margin.sensitivity.simm_xml import parse_simm_xml
+from crossmargin.margin.sensitivity.simm_xml import read_simm_xml
 from peers.simm import Peer  # beside this file
 
 TENORS = ("2w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "15y", "20y", "30y")
@@ -90,9 +89,7 @@ def engine():
 
 
 def simm(path, rounds):
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt") as file:
-        model = Simm(parse_simm_xml(file.read()))
+    model = Simm(read_simm_xml(path))
     ore = engine()
     print(f"SIMM {model.calibration.version}, microseconds a book; in a batch of {BOOKS} books of one calibration")
     print(f"{'rows':>6} {'laid out':>10} {'ours':>10} {'batch':>10} {'NumPy':>10} {'in batch':>10} {'ORE':>10} {'its rows':>10}")

@@ -24,6 +24,7 @@ from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices, only_held
 from crossmargin.errors import CrossmarginError, InvalidInputError
 from crossmargin.margin import DeltaGammaVegaMargin, Method, netting
+from crossmargin.margin.sensitivity import Simm, read_crif, read_simm_xml
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
@@ -164,6 +165,25 @@ def revalue(
         print_json(asdict(found))
         return
     show(compare.revaluation_table(found, portfolio.account.id, snapshot.market.quote))
+
+
+@app.command()
+def simm(
+    file: Annotated[Path, typer.Argument(help="sensitivities in the common risk interchange format")],
+    calibration: Annotated[Path, typer.Option(help="the user's own licensed calibration, XML, maybe .gz")],
+    days: Annotated[int, typer.Option(help="margin period of risk, 10 or 1")] = 10,
+    portfolio: Annotated[str, typer.Option(help="its id; the file's only one otherwise")] = "",
+    as_json: Json = False,
+) -> None:
+    """The margin of sensitivities by the structure of ISDA SIMM, and what each of them adds to it."""
+    found = Simm(read_simm_xml(calibration, days=days)).margin(read_crif(file))
+    name = portfolio or (found.portfolios[0] if len(found.portfolios) == 1 else "")
+    check.one_of("portfolio", name, found.portfolios)
+    explained = found.explain(name)
+    if as_json:
+        print_json(explained.plain())
+        return
+    out.print(tree(explained))
 
 
 def sensitivities_in(snapshot: Snapshot) -> str:

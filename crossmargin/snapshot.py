@@ -44,13 +44,21 @@ class Snapshot:
 
 def load(path: str | Path) -> Snapshot:
     """Read a snapshot file; every refusal names the file and the field."""
-    file = Path(path)
+    data = read_file(path)
     try:
-        return loads(read(file))
+        return loads(data)
+    except InvalidInputError as error:
+        raise type(error)(f"{Path(path).name}: {error}") from error
+
+
+def read_file(path: str | Path) -> bytes:
+    """All bytes of a file, or a refusal that names it."""
+    try:
+        return read(Path(path))
     except OSError as error:
         raise check.refuse("file", "be readable", str(path), f"({error.strerror})") from error
     except InvalidInputError as error:
-        raise type(error)(f"{file.name}: {error}") from error
+        raise type(error)(f"{Path(path).name}: {error}") from error
 
 
 def read(file: Path) -> bytes:

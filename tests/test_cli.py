@@ -480,3 +480,30 @@ def test_revalue_tells_the_steps_to_the_quantile(run, name):
 def test_revalue_wants_a_delta_gamma_vega_method(run):
     found = refused(run("revalue", SEEDS / "crypto.json", "--method", "portfolio"))
     assert found == "method must be a delta_gamma_vega method, was 'scenario'"
+
+
+SIMM = SEEDS.parents[1] / "shared" / "data" / "simm"
+
+
+@pytest.mark.skipif(not SIMM.exists(), reason="a calibration of SIMM is the user's own, none is part of the project")
+def test_simm_prints_a_tree_that_sums(run):
+    calibration = SIMM / "simmcalibration_2.6.xml.gz"
+    data = data_of(run("simm", SIMM / "crif.csv", "--calibration", calibration, "--json"))
+    assert data["value"] == pytest.approx(1086219.458910127, abs=1e-6)  # open-source-risk-engine's example
+    code, shown, _ = run("simm", SIMM / "crif.csv", "--calibration", calibration)
+    assert code == 0
+    assert "1,086,219.46" in shown and "64,143.55" in shown
+    assert refused(run("simm", SIMM / "crif.csv", "--calibration", calibration, "--days", "3")) == (
+        "days must be one of 10, 1, was 3"
+    )
+    assert refused(run("simm", SIMM / "crif.csv", "--calibration", calibration, "--portfolio", "x")).startswith("portfolio")
+
+
+def test_simm_names_what_it_cannot_read(run, tmp_path):
+    absent, text = tmp_path / "none.csv", tmp_path / "text.xml"
+    text.write_text("not XML")
+    assert "file must be readable" in refused(run("simm", absent, "--calibration", absent))
+    assert "calibration must be XML" in refused(run("simm", absent, "--calibration", text))
+    packed = tmp_path / "packed.xml.gz"
+    packed.write_bytes(b"not gzip")
+    assert "calibration must be text, or gzipped text" in refused(run("simm", absent, "--calibration", packed))

@@ -15,10 +15,15 @@ def tree(explanation: Explanation, *, most: int = 12) -> "Tree":
 
     made = Tree(line(explanation))
     for component in explanation:
-        branch = made.add(line(component))
-        for leaf in shortened(component.children, most):
-            branch.add(line(leaf))
+        grow(made, component, most)
     return made
+
+
+def grow(trunk: "Tree", node: Explanation, most: int) -> None:
+    """Add a line and what it is made of."""
+    branch = trunk.add(line(node))
+    for child in shortened(node.children, most):
+        grow(branch, child, most)
 
 
 def shortened(children: tuple[Explanation, ...], most: int) -> tuple[Explanation, ...]:

@@ -3,7 +3,6 @@
 ISDA's tables are not part of the project, so that a lone clone has no row to run.
 """
 
-import gzip
 import json
 from functools import cache
 
@@ -13,7 +12,8 @@ from conformance.rows import FOLDER, load, rows
 from conformance.simm_rows import calibration, crif, data
 from crossmargin.margin.sensitivity.crif import Crif, read_crif
 from crossmargin.margin.sensitivity.simm import MEASURES, Simm
-from crossmargin.margin.sensitivity.simm_xml import parse_simm_xml
+from crossmargin.margin.sensitivity.simm_regulations import regulated
+from crossmargin.margin.sensitivity.simm_xml import read_simm_xml
 
 NAMES = {"delta": "delta", "vega": "vega", "curvature": "curvature", "basecorr": "base correlation"}
 VERSIONS = ("2.4", "2.5A", "2.6", "2.7", "2.8+2506")
@@ -60,8 +60,7 @@ def test_core(row):
 
 
 def published(version, days=10):
-    with gzip.open(data(f"simmcalibration_{version}.xml.gz"), "rt") as file:
-        return parse_simm_xml(file.read(), days=days)
+    return read_simm_xml(data(f"simmcalibration_{version}.xml.gz"), days=days)
 
 
 @pytest.mark.parametrize("row", rows("simm_ore"))
@@ -80,6 +79,10 @@ def test_example_of_an_engine(row):
             assert found[name] == pytest.approx(value, rel=0, abs=row["tolerance"]), (name, sign)
         if "Curvature" not in expected:
             assert found["Curvature"] == 0.0
+    for side, expected in (("collect", row["expected"]), ("post", row["expected_post"])):
+        found = regulated(Simm(published(row["params"]["version"])), read_crif(data("crif.csv")), side)
+        assert set(found.margins) == {"collect": {"ESA", "USPR"}, "post": {"SEC", "CFTC"}}[side]
+        assert found.total == pytest.approx(expected["All"], rel=0, abs=row["tolerance"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

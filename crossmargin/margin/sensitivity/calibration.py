@@ -10,6 +10,7 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin.calibration import Indefinite, check_correlation
 from crossmargin.errors import InvalidInputError
+from crossmargin.snapshot import read_file
 
 ANY = "*"  # a weight or a figure of every bucket that is not named
 
@@ -89,7 +90,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 def load_calibration(path: str | Path) -> Calibration:
     """Read a file; an unknown field or a wrong type is refused with its place."""
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=Calibration)
+        return msgspec.json.decode(read_file(path), type=Calibration)
     except msgspec.DecodeError as error:
         raise InvalidInputError(f"calibration must be a Calibration, was not: {error}") from None
 

@@ -1,12 +1,14 @@
 """Rows of the common risk interchange format (CRIF): sensitivities with their labels."""
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossmargin import _checks as check
 from crossmargin.errors import InvalidInputError
+from crossmargin.snapshot import read_file
 
 COLUMNS = {
     "product": ("ProductClass", "product_class"),
@@ -46,12 +48,13 @@ class Crif:
 
 def read_crif(path: str | Path, *, currency: str = "USD") -> list[Crif]:
     """Rows of a CSV or tab-separated file; amounts must be in the calculation currency."""
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        head = file.readline()
-        file.seek(0)
-        rows = csv.DictReader(file, delimiter="\t" if "\t" in head else ",")
-        names = columns_of(rows.fieldnames or (), str(path))
-        return [read_row(row, names, currency, f"in line {rows.line_num} of {path}") for row in rows]
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeError as error:
+        raise InvalidInputError(f"sensitivities must be text in UTF-8, were not: {error}") from None
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
+    names = columns_of(rows.fieldnames or (), str(path))
+    return [read_row(row, names, currency, f"in line {rows.line_num} of {path}") for row in rows]
 
 
 def columns_of(head: Iterable[str], path: str) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Reads a calibration file in XML, as open-source-risk-engine ships them, into a `SimmCalibration`."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from crossmargin import _checks as check
 from crossmargin.errors import InvalidInputError
 from crossmargin.margin.sensitivity.simm_calibration import (
     RESIDUAL,
@@ -14,18 +16,25 @@ from crossmargin.margin.sensitivity.simm_calibration import (
     Rates,
     SimmCalibration,
 )
+from crossmargin.snapshot import read_file
 
 Element = ET.Element
 ROOT = "SIMMCalibrationData"
 
 
 def read_simm_xml(path: str | Path, *, days: int = 10) -> SimmCalibration:
-    """The calibration of one margin period of risk; every figure is read by its attributes, never by its place."""
-    return parse_simm_xml(Path(path).read_text(encoding="utf-8"), days=days, source=Path(path).name)
+    """The calibration of one margin period of risk, from a file or a gzipped one, read by attributes."""
+    data = read_file(path)
+    try:
+        text = (gzip.decompress(data) if Path(path).suffix == ".gz" else data).decode("utf-8")
+    except (OSError, EOFError, UnicodeError) as error:
+        raise InvalidInputError(f"calibration must be text, or gzipped text, was neither: {error}") from None
+    return parse_simm_xml(text, days=days, source=Path(path).name)
 
 
 def parse_simm_xml(text: str, *, days: int = 10, source: str = "") -> SimmCalibration:
     """The same from text."""
+    check.one_of("days", days, (10, 1))
     try:
         root = ET.fromstring(text)  # noqa: S314  the user's own licensed file; no entity is expanded
     except ET.ParseError as error:

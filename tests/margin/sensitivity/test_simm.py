@@ -11,6 +11,7 @@ from margin.sensitivity.simm_model import bucketed, model
 from crossmargin import InvalidInputError
 from crossmargin.margin.sensitivity.crif import Crif, read_crif
 from crossmargin.margin.sensitivity.simm import Simm
+from crossmargin.margin.sensitivity.simm_regulations import regulated
 from crossmargin.margin.sensitivity.simm_xml import parse_simm_xml
 
 SIMM = Simm(model())
@@ -171,3 +172,17 @@ def test_refused_files(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(InvalidInputError, match=message):
         read_crif(file)
+
+
+def test_the_binding_regulation():
+    """Of two regulations the larger; posting turns the signs, so that a long curvature costs nothing; none is one too."""
+    kind = ("Equity", "Risk_EquityVol", "D", "1", "1y", "")
+    rows = [row(kind, 5.0, collect=("A", "B"), post=("A",)), row(kind, 2.0, collect=("B",))]
+    found = regulated(SIMM, rows, "collect")
+    assert set(found.margins) == {"A", "B"}
+    assert found.winner == "B"
+    assert found.total == SIMM.margin([row(kind, 7.0)]).total
+    posted = regulated(SIMM, rows, "post")
+    assert posted.margins["A"].total == SIMM.margin([row(kind, -5.0)]).total
+    assert posted.margins[""].total == SIMM.margin([row(kind, -2.0)]).total
+    assert regulated(SIMM, [], "post").total == 0.0
