@@ -5,6 +5,7 @@ correlation R, the gain is ``x'xi + 1/2 sum_i y_i xi_i^2`` with ``x = (delta s, 
 
     mean = 1/2 sum y,  variance = x'Rx + 1/2 y'(R o R) y,  requirement = factor max(0, z sqrt(variance) - mean)
 
+The lines are "deviation", ``z sqrt(variance)``, with the Euler share of every contract, and "mean of gamma".
 Sensitivities are money per relative move, by central differences of the full revaluation (Black-76, conversion of the
 settlement asset included); counted collateral and unrealised profit move with their asset. Cross gammas, vanna and
 the decay of time are left out. Source: J.P. Morgan/Reuters, RiskMetrics Technical Document (1996), section 6.3.3.
@@ -51,6 +52,10 @@ class Factor(Parameters, frozen=True, kw_only=True):
 
 def volatility_of(underlying: str) -> str:
     return f"{underlying} volatility"
+
+
+def gamma_of(underlying: str) -> str:
+    return f"{underlying} gamma"
 
 
 class DeltaGammaVegaMargin(Method, frozen=True, kw_only=True, tag="delta_gamma_vega"):
@@ -104,33 +109,32 @@ class DeltaGammaVegaMargin(Method, frozen=True, kw_only=True, tag="delta_gamma_v
         m.equity("positions", positions.sum("value") - costs.sum("cost_price"))
         counted = collateral(m, balances)
         profit = positions.sum("value", by="asset") - costs.sum("cost_price", by="asset")
-        lines = {level: self.loss(m, positions, counted[level] + profit) for level in LEVELS}
-        scale = m.given("factor", rows="level")
-        whole, linear = (by_level(m, {level: pair[n] for level, pair in lines.items()}) * scale for n in (0, 1))
-        m.charges(whole, {"delta and vega": linear, "gamma": whole - linear})
+        mean, scale = positions.sum("mean"), m.given("factor", rows="level")
+        wide = by_level(m, {level: self.deviation(m, positions, counted[level] + profit) for level in LEVELS})
+        deviation = wide * m.given("quantile") * scale
+        whole = m.max(deviation - mean * scale, 0)
+        m.charges(whole, {"deviation": deviation, "mean of gamma": whole - deviation})
         return m.build()
 
-    def loss(self, m: Builder, positions: Held, exposed: Expression) -> tuple[Expression, Expression]:
-        """The loss at one level, and what delta and vega alone would ask."""
+    def deviation(self, m: Builder, positions: Held, exposed: Expression) -> Expression:
+        """Square root of the variance at one level: x and ``y / sqrt 2`` under one block matrix, R and ``R o R``."""
         spot = positions.sum("delta", by="underlying").total("factor")
         smile = positions.sum("vega", by="smile").total("factor")
+        bend = positions.sum("gamma", by="bend").total("factor")
         held = (exposed * m.given("asset_delta", key="asset")).total("factor")
-        linear = (spot + smile + held).norm("correlation")
-        curve = positions.sum("gamma", by="underlying").total("factor")
-        bent = curve.norm("squared")
-        z, half = m.given("quantile"), m.given("half")
-        wide = (linear * linear + bent * bent * half).root()
-        return m.max(wide * z - curve.total() * half, 0), linear * z
+        return (spot + smile + bend + held).norm("correlation")
 
     def axes(self, instruments: Instruments) -> dict[str, Any]:
-        """Two factors an underlying, above the axes underlying and smile; what nothing moves has its own."""
+        """Three keys an underlying: its move, that of its volatility, its gamma; what nothing moves has its own."""
         keys = Keys.of(instruments)
-        keys.add("instrument", "smile", instruments.column("underlying"))
-        keys.labels["factor"] = tuple(sorted([*self.names, NO_GROUP]))
+        for axis in ("smile", "bend"):
+            keys.add("instrument", axis, instruments.column("underlying"))
+        keys.labels["factor"] = self.labels
         for name in {*keys.labels["underlying"], *(a.underlying for a in instruments.assets if a.underlying)}:
             check.one_of("underlying", name, [f.underlying for f in self.factors])
         keys.add("underlying", "factor", keys.labels["underlying"])
         keys.add("smile", "factor", [volatility_of(name) for name in keys.labels["smile"]])
+        keys.add("bend", "factor", [gamma_of(name) for name in keys.labels["bend"]])
         keys.add("asset", "factor", [asset.underlying or NO_GROUP for asset in instruments.assets])
         keys.rows["factor pair"] = keys.labels["factor"]
         width = max([1, *(len(h.edges) for h in self.collateral)]) + 1
@@ -142,28 +146,34 @@ class DeltaGammaVegaMargin(Method, frozen=True, kw_only=True, tag="delta_gamma_v
         array = risk_array(instruments, market, BUMPS)
         up, down, rise, fall = array.lots.T
         spot = np.array([self.deviations[row.underlying] for row in instruments])
+        curve = (up + down) / STEP**2 * spot**2
         smile = np.array([self.deviations[volatility_of(row.underlying)] for row in instruments])
         unit = asset_moves(instruments, ScenarioSet.of("unit", move=[1.0]))
         of_assets = [self.deviations[a.underlying] if a.underlying else 0.0 for a in instruments.assets]
         return {
             "delta": (up - down) / (2.0 * STEP) * spot,
-            "gamma": (up + down) / STEP**2 * spot**2,
+            "gamma": curve / np.sqrt(2.0),
+            "mean": curve / 2.0,
             "vega": (rise - fall) / (2.0 * STEP) * smile,
             "asset_delta": asset_scenarios(self.collateral, instruments, unit)[:, 0] * np.array(of_assets),
             "value": array.value * array.settlement_price,
             "cost_price": array.settlement_price * instruments.atom[instruments.settlement],
-            "correlation": self.spread(self.matrix),
-            "squared": self.spread(self.matrix**2),
+            "correlation": self.blocks(),
             "quantile": NormalDist().inv_cdf(self.confidence),
-            "half": 0.5,
             "factor": self.factor,
             **collateral_tables(self.collateral, instruments, market),
         }
 
-    def spread(self, matrix: Floats) -> Floats:
-        """The matrix in the order of the axis; what nothing moves correlates with nothing."""
-        labels = sorted([*self.names, NO_GROUP])
-        found = np.eye(len(labels))
-        places = [labels.index(name) for name in self.names]
-        found[np.ix_(places, places)] = matrix
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Keys of the norm, sorted."""
+        return tuple(sorted([*self.names, *(gamma_of(f.underlying) for f in self.factors), NO_GROUP]))
+
+    def blocks(self) -> Floats:
+        """R of the factors and ``R o R`` of the gammas in the order of the keys; nothing else correlates."""
+        found, n = np.eye(len(self.labels)), len(self.factors)
+        moves = [self.labels.index(name) for name in self.names]
+        bends = [self.labels.index(gamma_of(f.underlying)) for f in self.factors]
+        found[np.ix_(moves, moves)] = self.matrix
+        found[np.ix_(bends, bends)] = self.matrix[:n, :n] ** 2
         return found

@@ -98,12 +98,10 @@ def exposure(portfolio: Portfolio, market: Market, method: DeltaGammaVegaMargin)
     lots = np.array([positions[row.id].lots if row.id in positions else 0.0 for row in instruments], dtype=np.float64)
     assets = exposed(portfolio, market, method)
     linear, curve = dict.fromkeys(method.names, 0.0), dict.fromkeys(method.names, 0.0)
-    for row, count, d, g, v in zip(
-        instruments, lots, tables["delta"], tables["gamma"], tables["vega"], strict=True
-    ):
+    for row, count, d, mean, v in zip(instruments, lots, tables["delta"], tables["mean"], tables["vega"], strict=True):
         linear[row.underlying] += count * d
         linear[volatility_of(row.underlying)] += count * v
-        curve[row.underlying] += count * g
+        curve[row.underlying] += count * 2.0 * mean
     for asset, money, per in zip(instruments.assets, assets, tables["asset_delta"], strict=True):
         if asset.underlying:
             linear[asset.underlying] += money * per

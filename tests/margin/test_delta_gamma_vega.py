@@ -79,7 +79,7 @@ def test_parts_sum_and_long_gamma_asks_less():
     assert long.initial < short.initial
     for found in (long, short):
         assert sum(part.value for part in found.explain()) == pytest.approx(found.initial, rel=1e-12)
-        assert [part.name for part in found.explain()] == ["delta and vega", "gamma"]
+        assert [part.name for part in found.explain()] == ["deviation", "mean of gamma"]
 
 
 @pytest.mark.parametrize("name", ["market-maker", "crypto", "eth-options"])
