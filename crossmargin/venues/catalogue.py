@@ -1,9 +1,9 @@
 """Every method that a venue's published set makes without more being said, to hold one book at all of them.
 
 A method takes what an account holds: its underlyings and the asset that stands for cash. Left to files, since they
-want more: Mango, Drift and Vega (a set a token and market), Binance's and Hyperliquid's portfolio margin (rates of
-collateral, which token is borrowed), clearing methods (ranges of a house, what kind of index or
-stock).
+want more: Mango, Drift and Vega (a set a token and market), Binance (its brackets are the API's answer to each account;
+the shipped ones are inferred but for two), Hyperliquid's portfolio margin (which token is borrowed), clearing methods
+(ranges of a house, what kind of index or stock).
 """
 
 from collections import Counter
@@ -15,7 +15,6 @@ from crossmargin.instruments import Instruments, Payoff
 from crossmargin.margin import Method
 from crossmargin.venues import (
     aevo,
-    binance,
     bybit,
     bybit_options,
     deribit,
@@ -80,7 +79,6 @@ MAKERS: dict[str, Maker] = {
     "Bybit options": lambda _: bybit_options.option_margin(),
     "Paradex portfolio": lambda _: paradex.portfolio_margin(),
     "Paradex cross": lambda _: paradex_cross.cross_margin(),
-    "Binance USD-M": lambda held: in_cash(binance.usd_margin(), held),
     "Hyperliquid cross": lambda held: in_cash(hyperliquid.cross_margin(), held),
     "Kraken multi-collateral": lambda _: kraken.multi_collateral(),
     "Aevo portfolio": lambda held: aevo.portfolio_margin(*(a.id for a in held.assets if a.underlying is None)),
