@@ -3,6 +3,7 @@
 import pytest
 
 import crossmargin as cm
+from conformance.simple_accounts import linear_option, perpetual
 from crossmargin.account import compare, only_held
 from crossmargin.margin import netting
 from crossmargin.venues import catalogue
@@ -58,3 +59,15 @@ def test_only_what_is_held_is_listed():
     method = cm.venues.load_method(desk.methods["portfolio"])
     whole, part = (method.requirement(p, desk.market) for p in (desk.portfolio, kept))
     assert part.initial == pytest.approx(whole.initial, rel=1e-12)
+
+
+def test_managers_are_made_for_what_the_book_is_mostly_in():
+    """Most contracts decide the underlying and the cash; without linear ones the first asset is cash."""
+    listed = [perpetual("P", "BTC", "USDC"), linear_option("C", "ETH", 2_000.0, "call", "USDT", days=9),
+              linear_option("D", "ETH", 2_500.0, "put", "USDT", days=9)]  # fmt: skip
+    assets = [cm.Asset(id=name, decimals=6) for name in ("USDC", "USDT")]
+    held = cm.Instruments.of(listed, assets)
+    assert catalogue.main_underlying(held) == "ETH"
+    assert catalogue.cash_of(held) == "USDT"
+    assert catalogue.cash_of(cm.Instruments.of([], assets)) == "USDC"
+    assert catalogue.main_underlying(cm.Instruments.of([], assets)) == ""
