@@ -351,7 +351,10 @@ def test_a_quantum_moves_a_figure_by_little(name, method):
 def test_derived_figures_follow_their_definitions(name, method, data):
     desk = cases.desk(name)
     found = desk.prepared(method).requirement(cases.portfolio_of(desk, *data.draw(cases.holdings(name))))
-    assert 0 <= found.maintenance <= found.initial * (1 + 1e-12)
+    assert 0 <= found.maintenance
+    if method != "portfolio":  # there collateral moves too, and more of it counts at maintenance: it may lose more
+        assert found.maintenance <= found.initial * (1 + 1e-12)
+    assert found.surplus_initial <= found.surplus_maintenance + 1e-9 * abs(found.equity_maintenance)
     assert found.surplus_initial == found.equity_initial - found.initial
     assert found.surplus_maintenance == found.equity_maintenance - found.maintenance
     assert found.free_collateral == max(found.surplus_initial, 0.0)
