@@ -8,7 +8,7 @@ import pytest
 
 from conformance.simple_accounts import account, linear_option, perpetual
 from crossmargin import InvalidInputError, Order, Position
-from crossmargin.venues import paradex
+from crossmargin.venues import paradex, paradex_cross
 from crossmargin.venues.paradex_parameters import CrossRules, OptionRates
 
 RULES = CrossRules(imf={"BTC": 0.1, "ETH": 0.2}, options={"BTC": OptionRates(long_itm=0.2, short_itm=0.15, short_otm=0.1)},
@@ -45,6 +45,7 @@ def test_a_perpetual_pays_for_the_larger_open_size(position, buys, sells, size):
     assert lines(found, "maintenance")["net"] == pytest.approx(0.5 * abs(position) * 0.1 * notional)
     assert lines(found, "maintenance")["fee provision"] == pytest.approx(0.5 * abs(position) * 0.001 * notional)
     assert lines(found)["open loss"] == pytest.approx(0.0, abs=1e-6)
+    assert lines(found).get("options", 0.0) == 0.0
     assert found.initial == pytest.approx(sum(lines(found).values()))
 
 
@@ -119,6 +120,28 @@ def test_an_order_is_covered_or_reduces(position, placed, cash, resting, expecte
 ])  # fmt: skip
 def test_position_limits(position, placed, expected):
     assert accepted(position, placed, cash=10_000, limits={"P": 10.0}) is expected
+
+
+def test_without_a_position_nothing_reduces():
+    """Neither by an order at hand nor by those that rest; an order of another market is not against this one."""
+    swap = perpetual("P", "BTC", "USDC")
+    resting = [order(1, "sell", 1, 100)]
+    _, method, book, market = asked([swap], {}, {"P": 100}, resting, {"USDC": "1"})
+    assert not paradex.order_accepted(book, order(2, "sell", 1, 100), market, method)
+    assert paradex_cross.opposite_orders(book, order(2, "buy", 1, 100)) == 0
+    assert paradex_cross.opposite_orders(book, order(2, "sell", 1, 100)) == 0
+
+
+def test_limits_count_contracts():
+    """Lots of a hundredth: a limit of one contract allows a hundred of them, beside half a contract held only fifty."""
+    small = replace(perpetual("P", "BTC", "USDC"), lot=Fraction(1, 100))
+    rules = msgspec.structs.replace(RULES, limits={"P": 1.0})
+    held = {"P": Position(50, 50 * 10**9)}
+    _, method, book, market = asked([small], held, {"P": 100}, (), {"USDC": "1000"}, rules)
+    assert paradex.order_accepted(book, order(1, "buy", 50, 100), market, method)
+    assert not paradex.order_accepted(book, order(1, "buy", 51, 100), market, method)
+    assert paradex.order_accepted(book, order(1, "sell", 150, 100), market, method)
+    assert not paradex.order_accepted(book, order(1, "sell", 151, 100), market, method)
 
 
 def test_what_it_cannot_hold():
