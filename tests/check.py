@@ -1,6 +1,6 @@
 """What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
 
-Steps: the tests, lint and types, the benchmarks, long fuzzing, bounds-checked kernels, sanitized kernels.
+Steps: the tests, lint and types, the benchmarks, mutants, long fuzzing, bounds-checked kernels, sanitized kernels.
 """
 
 import datetime
@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from mutation_table import CLEAN  # noqa: E402
+
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 BUILT = ROOT / "build" / "check"
@@ -84,6 +87,11 @@ def benchmarks() -> list[str]:
     return run([PYTHON, "benchmarks/venues.py", "10", "1000", "1000"])
 
 
+def mutation() -> list[str]:
+    """Every 12th mutant of the modules that are clean; `mutation.py` without arguments lists all survivors."""
+    return run([PYTHON, "-P", "tests/mutation.py", "--sample", "12", *CLEAN])
+
+
 def debug() -> list[str]:
     env = install("debug", CROSSMARGIN_DEBUG="1")
     loaded_from("debug", env)
@@ -102,7 +110,7 @@ def sanitized() -> list[str]:
     return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
-STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "long fuzzing": fuzz, "bounds checks": debug,
+STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "mutants": mutation, "long fuzzing": fuzz, "bounds checks": debug,
          "address and undefined-behaviour sanitizers": sanitized}
 
 

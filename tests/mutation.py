@@ -5,21 +5,16 @@ its ending, patterns allowed. Survivors are printed as keys of ``tests/survivors
 there; one without a reason, or a reason without its survivor, is a failure. The changes: ``mutants.py``;
 which tests judge which module: ``mutation_table.py``.
 
-A mutant lives in memory, in a forked process that imports the package from a copy. The tests are those of the
-working tree; published rows take part where they are at hand.
+Everything runs on copies of the working tree and of the installed package; a mutant lives in memory, in a
+forked process. Published rows take part where they are at hand.
 """
-
-import os
-
-os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy is imported
-for name in ("CROSSMARGIN_FUZZ", "CROSSMARGIN_WRITE_COUNTS"):
-    os.environ.pop(name, None)
 
 import argparse
 import ast
 import gc
 import importlib.util
 import json
+import os
 import runpy
 import shutil
 import signal
@@ -43,31 +38,46 @@ sys.path.insert(0, str(ROOT / "tests"))
 from mutants import Mutant, mutants_of
 from mutation_table import chosen, tests_of
 
+COPIES = "CROSSMARGIN_MUTATION"  # set in the process that runs on the copies: their folder
 SECONDS = 60  # a mutant that takes longer, and longer than 5 times its tests, is killed
 PROCESSES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 PRELOADED = ("mpmath", "msgspec", "numpy", "scipy.optimize")  # once, not in every child
-Task = Callable[[], int]  # gives an exit code
 ARGUMENTS = ["-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
 SURVIVED, UNUSED, KILLED = 0, 3, 10  # exit codes; from 10 on the place of the test file that failed
+Task = Callable[[], int]  # gives an exit code
 
 
-# ---- the package under test -------------------------------------------------------------------
+# ---- copies -----------------------------------------------------------------------------------
 
 
-def copied(folder: Path) -> Path:
-    """The package and its kernels as installed, copied into a folder that comes first on the path."""
+def copied(folder: Path) -> None:
+    """Copy the working tree, and the package with its kernels as installed: later edits do not matter."""
+    listed = ["git", "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).splitlines():
+        if (ROOT / name).is_file():
+            (folder / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / "tree" / name)
     code = "import json, crossmargin as p; print(json.dumps([*p.__path__, *p._core.__path__]))"
-    command = [sys.executable, "-P", "-c", code]
-    package, core = json.loads(subprocess.check_output(command, cwd=folder, text=True))
+    found = subprocess.check_output([sys.executable, "-P", "-c", code], cwd=folder, text=True)
+    package, core = json.loads(found)
     kept = shutil.ignore_patterns("__pycache__", "*.c", "*.cpp", "*.html")
     shutil.copytree(package, folder / "crossmargin", ignore=kept)
     shutil.copytree(core, folder / "crossmargin" / "_core", ignore=kept, dirs_exist_ok=True)
-    sys.path.insert(0, str(folder))
-    os.environ |= {
-        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+
+
+def on_copies(folder: Path, *, lone: bool) -> int:
+    """Run this script again, on copies; its exit code."""
+    copied(folder)
+    env = {key: value for key, value in os.environ.items()
+           if key not in {"CROSSMARGIN_FUZZ", "CROSSMARGIN_WRITE_COUNTS"}}  # fmt: skip
+    rows = folder / "absent" if lone else env.get("CROSSMARGIN_VECTORS", ROOT.parent / "shared" / "vectors")
+    env |= {
+        COPIES: str(folder), "PYTHONPATH": str(folder), "CROSSMARGIN_VECTORS": str(Path(rows).resolve()),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"), "PYTEST_DEBUG_TEMPROOT": str(folder),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OPENBLAS_NUM_THREADS": "1",
     }  # fmt: skip
-    return folder / "crossmargin"
+    command = [sys.executable, "-P", str(folder / "tree" / "tests" / "mutation.py"), *sys.argv[1:]]
+    return subprocess.run(command, cwd=folder / "tree", env=env, check=False).returncode
 
 
 # ---- one forked run -----------------------------------------------------------------------------
@@ -166,7 +176,7 @@ def timed(files: list[str]) -> dict[str, float]:
             if code:
                 log.seek(0)
                 print(log.read().decode()[-3000:])
-                raise SystemExit(f"{file} must pass without a mutant, ended with {code}")
+                raise SystemExit(f"{Path(file).relative_to(ROOT)} must pass without a mutant, was {code}")
             found[file] = seconds
     return found
 
@@ -176,7 +186,9 @@ def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tal
     name, files = f"crossmargin.{path.parent.name}.{path.stem}", list(seconds)
     start, kills, survivors = time.monotonic(), Counter(), 0
 
-    def tasks() -> Iterator[tuple[Mutant, Task]]:
+    def tasks() -> Iterator[tuple[Mutant | None, Task]]:
+        same = ast.parse(path.read_text())
+        yield None, lambda: judge(name, path, same, files, files)
         for mutant in mutants:
             order = sorted(files, key=lambda file: seconds[file] / (1 + kills[file]))
             yield mutant, lambda: judge(name, path, mutant.tree(), files, order)
@@ -184,8 +196,10 @@ def run(path: Path, seconds: dict[str, float], mutants: list[Mutant], tally: Tal
     limit = max(SECONDS, 5 * sum(seconds.values()))
     with Path(os.devnull).open("w") as devnull:
         for mutant, code, _ in results(tasks(), devnull.fileno(), limit):
-            if code == UNUSED:
-                raise SystemExit(f"{name}: its tests never import it, or cannot be run: {', '.join(files)}")
+            if code == UNUSED or (mutant is None and code):
+                raise SystemExit(f"{name}: its tests never import it, or fail without a mutant, was {code}")
+            if mutant is None:
+                continue
             tally.ran.add(mutant.key)
             if code == SURVIVED:
                 survivors += 1
@@ -225,23 +239,18 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main(folder: Path) -> int:
-    options = arguments()
-    if options.lone:
-        os.environ["CROSSMARGIN_VECTORS"] = str(folder / "absent")
-    from conformance import rows  # reads the environment
-    package = copied(folder)
-    paths = chosen(package, options.modules)
+def main(folder: Path, options: argparse.Namespace) -> int:
+    """Run the mutants of the chosen modules on the copies; the number of failures."""
+    paths = chosen(folder / "crossmargin", options.modules)
     found = {path: list(mutants_of(path, str(path.relative_to(folder)))) for path in paths}
     if options.list:
         for mutant in (m for mutants in found.values() for m in mutants):
             print(f"{mutant.place}:{mutant.line} {mutant.key}")
         print(f"mutants: {sum(map(len, found.values()))}")
         return 0
-    files = {path: tests_of(path.stem) for path in paths}
-    os.chdir(ROOT)
-    if not rows.FOLDER.exists():
+    if not Path(os.environ["CROSSMARGIN_VECTORS"]).exists():
         print("published rows are not at hand: judged by the project's own tests alone")
+    files = {path: tests_of(path.stem) for path in paths}
     for name in PRELOADED:
         importlib.import_module(name)
     seconds = timed(sorted({file for of_module in files.values() for file in of_module}))
@@ -256,5 +265,8 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    given = arguments()
+    if COPIES in os.environ:
+        sys.exit(bool(main(Path(os.environ[COPIES]), given)))
     with tempfile.TemporaryDirectory() as temporary:
-        sys.exit(bool(main(Path(temporary))))
+        sys.exit(on_copies(Path(temporary), lone=given.lone))
