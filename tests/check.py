@@ -110,8 +110,8 @@ def sanitized() -> list[str]:
     return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
-STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "mutants": mutation, "long fuzzing": fuzz, "bounds checks": debug,
-         "address and undefined-behaviour sanitizers": sanitized}
+STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "mutants": mutation, "long fuzzing": fuzz,
+         "bounds checks": debug, "address and undefined-behaviour sanitizers": sanitized}
 
 
 def main() -> None:
