@@ -105,6 +105,10 @@ class SimmCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         check.one_of("days", self.days, (10, 1))
         check_correlation("psi", np.array(self.psi))
         check_correlation("rates.rho_tenor", np.array(self.rates.rho_tenor))
+        check_correlation("rates (tenors, inflation, basis)", self.rates.table())
+        for name in ("rho_curve", "gamma"):
+            check.fraction(name, getattr(self.rates, name), "of rates")
+        check.fraction("vega_rho", self.fx.vega_rho, "of fx")
         for name in ("credit_qualifying", "credit_non_qualifying", "equity", "commodity"):
             check_buckets(name, getattr(self, name))
 
@@ -130,6 +134,9 @@ def check_buckets(name: str, found: Bucketed) -> None:
     for field in ("weight", "vega_weight", "rho", "rho_same", "delta_threshold", "vega_threshold"):
         for bucket in found.buckets:
             check.known(bucket, bucket, getattr(found, field), f"{name}.{field}")
+    for bucket, rho in found.rho.items():  # a matrix of these is then positive semi-definite, however many factors
+        check.number("rho_same", found.rho_same[bucket], f"of bucket {bucket!r} of {name}", low=0.0, high=1.0)
+        check.number("rho", rho, f"of bucket {bucket!r} of {name}", low=0.0, high=found.rho_same[bucket])
 
 
 def listed(table: dict[str, str], name: str) -> str:

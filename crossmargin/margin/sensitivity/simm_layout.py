@@ -8,9 +8,11 @@ import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers, refuse
+from crossmargin.calibration import check_correlation
+from crossmargin.calibration.correlation import least_eigenvalue
 from crossmargin.margin.sensitivity.correlation import Correlation, Term
 from crossmargin.margin.sensitivity.crif import PRODUCTS, Crif
-from crossmargin.margin.sensitivity.simm_rules import CURVATURE, Factor, Rule, is_apart
+from crossmargin.margin.sensitivity.simm_rules import CURVATURE, DELTA, Factor, Rule, is_apart
 
 Texts = tuple[str, ...]
 
@@ -65,7 +67,20 @@ def lay_out(rows: Sequence[Crif], rules: dict[str, Rule]) -> Layout:
         for place in rule.places(row):
             cell = Cell(row.portfolio, row.product, risk_class, place.measure, is_apart(place.bucket))
             entries.append((number, factors.of((cell, place.bucket, place.key)), place.scale))
-    return arranged(entries, list(factors), rules)  # type: ignore[arg-type]
+    found = arranged(entries, list(factors), rules)  # type: ignore[arg-type]
+    check_currencies(found, rules)
+    return found
+
+
+def check_currencies(layout: "Layout", rules: dict[str, Rule]) -> None:
+    """Refuse correlations of held currencies that are not positive semi-definite: by groups they may be or not."""
+    if least_eigenvalue(next(iter(rules["FX"].tables().values()))) >= 0.0:
+        return
+    for number, (cell, _) in enumerate(layout.buckets):
+        if (cell.risk_class, cell.measure) == ("FX", DELTA):
+            rows = np.flatnonzero(layout.bucket == number)
+            whole = np.stack([layout.within.column(int(row), rows) for row in rows])
+            check_correlation("correlation of the held currencies", whole)
 
 
 def arranged(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import sqrt
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
 import pytest
 from margin.sensitivity.simm_model import bucketed, model
@@ -141,14 +142,10 @@ def test_refused_figures():
 
 
 def bad_gamma(found):
-    import msgspec
-
     return msgspec.structs.replace(found, gamma=[[1.0]])
 
 
 def replace_model(**changes):
-    import msgspec
-
     return msgspec.structs.replace(model(), **changes)
 
 
@@ -186,3 +183,24 @@ def test_the_binding_regulation():
     assert posted.margins["A"].total == SIMM.margin([row(kind, -5.0)]).total
     assert posted.margins[""].total == SIMM.margin([row(kind, -2.0)]).total
     assert regulated(SIMM, [], "post").total == 0.0
+
+
+def test_currencies_that_no_market_could_show_are_refused():
+    """A correlation of -0.05 among volatile currencies is sound for 21 of them and not for 22."""
+    rho = {"2|1|1": -0.05, "2|1|2": 0.0, "2|2|1": 0.0, "2|2|2": 0.5}
+    names = [f"V{number:02}" for number in range(22)]
+    fx = msgspec.structs.replace(model().fx, rho=rho, group=dict.fromkeys(names, "1") | {"Other": "2"})
+    wild = Simm(replace_model(fx=fx))
+    rows = [row(("RatesFX", "Risk_FX", name, "", "", ""), 1.0) for name in names]
+    assert wild.margin(rows[:21]).total == pytest.approx(0.0, abs=1e-3)  # all of them long: the variance is 0
+    with pytest.raises(InvalidInputError, match="correlation of the held currencies must be positive semi-definite"):
+        wild.margin(rows)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"rho_same": {"1": 0.2, "2": 0.2}}, r"rho must lie in \[0, 0.2\], was 0.7 of bucket '1' of commodity"),
+    ({"rho_same": {"1": 1.2, "2": 1.0}}, r"rho_same must lie in \[0, 1\], was 1.2 of bucket '1' of commodity"),
+])  # fmt: skip
+def test_refused_correlations_of_buckets(changes, message):
+    with pytest.raises(InvalidInputError, match=message):
+        replace_model(commodity=msgspec.structs.replace(bucketed(["1", "2"], 0.7, 1.0), **changes))
