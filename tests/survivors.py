@@ -1,6 +1,7 @@
 """Mutants that no test need kill, each with its reason: (module, function, change) as the run prints it."""
 
 COMMON_FACTOR = "both sides of the comparison carry the factor"
+HAS_A_STRIKE = "an option has a strike: what stands for none is never read"
 NEVER_REACHED = "a cap that nothing reaches, whatever its size"
 
 SURVIVORS: dict[tuple[str, str, str], str] = {
@@ -24,5 +25,8 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
         "a mark of the end of a list: any negative figure is one",
     ("derive_tables", "Feeds.perpetual_confidence", "default=1.0 -> default=1.26"):
         "read only in a minimum with other confidences, at most 1 each",
+    ("deribit_standard", "option_table", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
+    ("paradex_cross", "CrossMargin.option_rates", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
+    ("okx_options", "OptionMargin.rate", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("kraken", "", "(1.0,) -> (1.26,)"): "the leverage of brackets that keep nothing is never read",
 }

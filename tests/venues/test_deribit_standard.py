@@ -37,8 +37,8 @@ def test_a_short_option(coin, right, strike, mark, initial, maintenance):
     listed = [linear_option("C", "BTC", strike, right, "BTC" if coin else "USDC", days=30, lot=Fraction(1, 10), **terms)]
     found = asked(listed, {"C": Position(-25, 0)}, {"C": mark if coin else mark * INDEX})
     worth = 2.5 * INDEX * (1.0 if coin else PEG)
-    assert found.initial == pytest.approx(initial * worth)
-    assert found.maintenance == pytest.approx(maintenance * worth)
+    assert found.initial == pytest.approx(initial * worth, rel=1e-9)
+    assert found.maintenance == pytest.approx(maintenance * worth, rel=1e-9)
     long = asked(listed, {"C": Position(25, 0)}, {"C": mark if coin else mark * INDEX})
     assert (long.initial, long.maintenance) == (0.0, 0.0)
 
