@@ -7,7 +7,7 @@ import pytest
 from conformance.simple_accounts import account, linear_option
 from crossmargin import InvalidInputError, Order, Position
 from crossmargin.instruments import Payoff
-from crossmargin.venues.okx_options import OptionMargin, OptionRates
+from crossmargin.venues.okx_options import OptionMargin, OptionRates, option_margin
 
 INDEX, FORWARD, PEG = 50_000.0, 52_000.0, 0.98
 RATES = OptionRates(factor_edges=(0.0, 10.0, 20.0), factors=(1.0, 1.5, 2.0))
@@ -18,7 +18,7 @@ def asked(right, strike, mark, lots, *, coin=True, orders=(), balances=None):
     """Lots of a tenth of a coin; the mark in coin, in dollars where the contract settles in USDC."""
     terms = {"payoff": Payoff.INVERSE} if coin else {}
     listed = [linear_option("C", "BTC", strike, right, "BTC" if coin else "USDC", days=30, lot=Fraction(1, 10), **terms)]
-    held = {"C": Position(lots, 0)} if lots else {}
+    held = {"C": lots if isinstance(lots, Position) else Position(lots, 0)} if lots else {}
     book, market = account(listed, held, {"BTC": INDEX}, {"C": mark * (1.0 if coin else INDEX)}, volatility=0.5, currency="USD",
                            balances=balances or {}, prices={"USDC": PEG}, forwards={"BTC": FORWARD}, orders=orders)  # fmt: skip
     return METHOD.requirement(book, market)
@@ -71,6 +71,23 @@ def test_orders(coin, lots, orders, per_coin, coins):
 def test_equity_is_balances_less_premiums():
     found = asked("call", 60_000.0, 0.02, 0, coin=False, balances={"USDC": "1000"})
     assert found.equity_initial == pytest.approx(1_000 * PEG)
+    paid = asked("call", 60_000.0, 0.02, Position(10, 300 * 10**9), coin=False, balances={"USDC": "1000"})
+    assert paid.equity_initial == pytest.approx(700 * PEG)
+
+
+def test_orders_of_a_large_short_pay_its_factor():
+    """101 tenths are short: 12 % becomes 17 % for 10 coins more, less the limit of 3 %."""
+    bare = asked("call", 60_000.0, 0.02, -101)
+    found = asked("call", 60_000.0, 0.02, -101, orders=[order(1, "sell", 100, "0.03")])
+    assert found.initial - bare.initial == pytest.approx(0.14 * 10 * INDEX)
+
+
+def test_two_options_add_up_and_the_shipped_factor_is_one():
+    listed = [linear_option(name, "BTC", strike, "call", "BTC", days=30, payoff=Payoff.INVERSE)
+              for name, strike in (("C", 60_000.0), ("D", 40_000.0))]  # fmt: skip
+    book, market = account(listed, {"C": Position(-1, 0), "D": Position(-200, 0)}, {"BTC": INDEX}, {"C": 0.02, "D": 0.25},
+                           volatility=0.5, currency="USD", forwards={"BTC": FORWARD})  # fmt: skip
+    assert option_margin().requirement(book, market).initial == pytest.approx((0.12 + 200 * 0.40) * INDEX)
 
 
 @pytest.mark.parametrize(("changes", "message"), [
