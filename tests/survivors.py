@@ -31,5 +31,8 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
     ("paradex_cross", "within_limit", "low=0.0 -> low=0.01"): "an order has a lot at least: its size is above any such bound",
     ("bybit_options", "OptionMargin.tables", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("bybit_options", "OptionMargin.program", "neg=0 -> neg=1"): "short lots are never negative",
+    ("deribit", "PortfolioMargin.program",
+     "m.min(aggregated.total('group').worst(), 0) -> m.min(aggregated.total('group').worst(), 1)"):
+        "the scenario that moves nothing gains 0, so that the worst is never above",
     ("kraken", "", "(1.0,) -> (1.26,)"): "the leverage of brackets that keep nothing is never read",
 }
