@@ -268,5 +268,6 @@ if __name__ == "__main__":
     given = arguments()
     if COPIES in os.environ:
         sys.exit(bool(main(Path(os.environ[COPIES]), given)))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the copies go too
     with tempfile.TemporaryDirectory() as temporary:
         sys.exit(on_copies(Path(temporary), lone=given.lone))

@@ -3,6 +3,7 @@
 COMMON_FACTOR = "both sides of the comparison carry the factor"
 HAS_A_STRIKE = "an option has a strike: what stands for none is never read"
 NEVER_REACHED = "a cap that nothing reaches, whatever its size"
+STAND_IN = "the price of what no oracle values: its amounts are counted as none"
 
 SURVIVORS: dict[tuple[str, str, str], str] = {
     ("mango", "reserves", "(bid - buying).pick -> (bid + buying).pick"):
@@ -11,6 +12,9 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
     ("mango_parameters", "check_prudence", "(1.0, 'most') -> (1.26, 'most')"): COMMON_FACTOR,
     ("mango_tables", "Prices.of", "np.minimum(p, s) -> np.maximum(p, s)"):
         "only the figures that a refusal shows, not what it refuses",
+    ("mango_tables", "Prices.of_tokens", "oracle: 1.0 -> 1.26"): STAND_IN,
+    ("mango_tables", "Prices.of_tokens", "1.0 -> 1.26"): STAND_IN,
+    ("mango_tables", "Prices.of_underlyings", "1.0 -> 1.26"): STAND_IN,
     ("drift_rules", "leveraged_ratio", "share: 0 -> 1"):
         "one millionth of a relief below 100 times the position rounds down to nothing",
     ("drift_rules", "root_of_size", "size * m.given('root_scale') + 1 -> size * m.given('root_scale') + 2"):
