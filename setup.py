@@ -1,6 +1,7 @@
 """Compile _core/*.pyx as crossmargin._core.*; everything else is in pyproject.toml."""
 
 import os
+import platform
 from pathlib import Path
 from shutil import copy2
 
@@ -14,6 +15,7 @@ DEBUG = os.environ.get("CROSSMARGIN_DEBUG") == "1"
 TRACE = os.environ.get("CROSSMARGIN_TRACE") == "1"
 ANNOTATE = os.environ.get("CROSSMARGIN_ANNOTATE") == "1"
 SANITIZE = os.environ.get("CROSSMARGIN_SANITIZE", "")  # e.g. "address,undefined"
+PORTABLE = os.environ.get("CROSSMARGIN_PORTABLE") == "1"  # one lane, as a compiler without vectors has it
 
 # 3.13+: coverage.py sees compiled lines only through the older trace hook.
 TRACE_MACROS = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
@@ -21,6 +23,17 @@ TRACE_MACROS = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 # Both -fno-* flags are needed for gcc to vectorise the loops; contraction is off so that a
 # product and a sum round alike on every machine. Never -ffast-math: it breaks NaN checks.
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+
+# Modules with loops over lanes are compiled once more for each level that a processor may have; _core/__init__.py
+# takes the best. The baseline is what every x86-64 machine of the last fifteen years has.
+LEVELLED = {"black", "scenario", "covariance", "plan", "increment"}
+ON_X86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name != "nt"
+MARCH = {
+    "baseline": ["-march=x86-64-v2"],
+    "avx2": ["-march=x86-64-v3"],
+    "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+LEVELS = ["avx2", "avx512"] if ON_X86 and not (DEBUG or TRACE or SANITIZE or PORTABLE) else []
 
 DIRECTIVES = {
     "language_level": 3,
@@ -49,31 +62,56 @@ def cimport_root() -> str:
     return str(root.relative_to(ROOT))
 
 
-def compile_flags() -> list[str]:
+def compile_flags(stem: str, level: str = "baseline") -> list[str]:
     if os.name == "nt":
         return ["/O2"]
     if SANITIZE:
         return ["-O1", "-g", "-fno-omit-frame-pointer", "-ffp-contract=off", f"-fsanitize={SANITIZE}"]
-    return FLAGS
+    asks_the_processor = stem == "status"  # runs everywhere, and says what does not
+    return FLAGS + (MARCH[level] if ON_X86 and not asks_the_processor else [])
+
+
+def macros(stem: str) -> list[tuple[str, str | None]]:
+    found: list[tuple[str, str | None]] = TRACE_MACROS if TRACE else []
+    if PORTABLE:
+        found = [*found, ("CROSSMARGIN_PORTABLE", None)]
+    return [*found, ("CROSSMARGIN_LEVELS", str(len(LEVELS)))] if stem == "status" else found
 
 
 def extension(path: Path) -> Extension:
     return Extension(
         f"crossmargin._core.{path.stem}",
         [f"_core/{path.name}"],
-        define_macros=TRACE_MACROS if TRACE else [],
+        define_macros=macros(path.stem),
         include_dirs=["_core"],
-        extra_compile_args=compile_flags(),
+        depends=["_core/simd.h"] if path.stem in LEVELLED else [],
+        extra_compile_args=compile_flags(path.stem),
         extra_link_args=[f"-fsanitize={SANITIZE}"] if SANITIZE else [],
     )
 
 
-setup(
-    ext_modules=cythonize(
-        [extension(p) for p in sorted(CORE.glob("*.pyx"))],
-        compiler_directives=DIRECTIVES,
-        include_path=[cimport_root()],
-        build_dir=None if TRACE else "build/c",
-        annotate=ANNOTATE,
-    ),
+def at_level(level: str, base: Extension) -> Extension:
+    """The same C source compiled again: a copy of its own, so that objects do not collide."""
+    [source] = map(Path, base.sources)
+    copy = Path("build", "c", level, source.name)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy2(source, copy)  # keeps mtimes: rebuilds stay minimal
+    (CORE / level).mkdir(exist_ok=True)  # where an editable install puts what it builds
+    return Extension(
+        f"crossmargin._core.{level}.{source.stem}",
+        [str(copy)],
+        include_dirs=["_core"],
+        depends=["_core/simd.h"],
+        extra_compile_args=compile_flags(source.stem, level),
+    )
+
+
+baseline = cythonize(
+    [extension(p) for p in sorted(CORE.glob("*.pyx"))],
+    compiler_directives=DIRECTIVES,
+    include_path=[cimport_root()],
+    build_dir=None if TRACE else "build/c",
+    annotate=ANNOTATE,
 )
+levelled = [base for base in baseline if base.name.rpartition(".")[2] in LEVELLED]
+setup(ext_modules=[*baseline, *(at_level(level, base) for level in LEVELS for base in levelled)])

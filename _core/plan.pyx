@@ -9,7 +9,7 @@ Complexity: rows of the book x rows of their tables, plus held keys x rows a nod
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
-from crossmargin._core.scenario cimport accumulate
+from crossmargin._core.scenario cimport accumulate, accumulate_rounded
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
     Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL,
@@ -90,6 +90,13 @@ cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
 
 # ---- operations ----------------------------------------------------------------------------
 
+cdef void counted(const double* q, const int64_t* up, Py_ssize_t n, double* out) noexcept nogil:
+    """Sums of the quantities themselves."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        out[i if up == NULL else up[i]] += q[i]
+
+
 cdef void plain_slot(
     const double* table, const int64_t* key, const int64_t* up, const double* q, Py_ssize_t n, double* out
 ) noexcept nogil:
@@ -109,35 +116,42 @@ cdef void plain_slot(
         out[j] = sum
 
 
+cdef inline Py_ssize_t run_end(const int64_t* up, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+    """End of the pairs from ``first`` on that have one parent; each pair is its own without parents."""
+    cdef Py_ssize_t i = first + 1
+    while up != NULL and i < n and up[i] == up[first]:
+        i += 1
+    return i
+
+
 cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept nogil:
-    """Sums of quantity times row; ``RANGE`` where a term or a sum is too large for its quantum."""
-    cdef Py_ssize_t h = node.holding, axis = b.holding[3 * h + 1], R = node.rows, i, r
-    cdef const double* q = b.quantity + h * b.capacity
+    """Sums of quantity times row; ``RANGE`` where a term or a sum is too large for its quantum.
+
+    Runs of pairs of one parent add up in registers, in the order of the pairs.
+    """
+    cdef Py_ssize_t axis = b.holding[3 * node.holding + 1], R = node.rows, n = b.count[axis], i = 0, end
+    cdef const double* q = b.quantity + node.holding * b.capacity
     cdef const int64_t* key = b.pair_key + axis * b.capacity
     cdef const int64_t* up = NULL
-    cdef const double* row
+    cdef const double* table = b.constants + node.table
     cdef double* to
-    cdef double t, most = magic / 3.0
-    cdef int64_t beyond = 0
+    cdef bint beyond = False
     if node.relation != IDENTITY:
         up = parents(b, node.relation, axis)
     memset(out, 0, b.count[node.axis] * R * sizeof(double))
-    if magic == 0.0 and node.table >= 0 and R == 1:
-        plain_slot(b.constants + node.table, key, up, q, b.count[axis], out)
-        return Status.OK
-    for i in range(b.count[axis]):
-        to = out + (i if up == NULL else up[i]) * R
-        if node.table < 0:
-            to[0] += q[i]
-            continue
-        row = b.constants + node.table + key[i] * R
-        if magic != 0.0:
-            for r in range(R):
-                t = q[i] * row[r]
-                to[r] += (t + magic) - magic
-                beyond += fabs(t) > most or fabs(to[r]) > most
-        else:
-            accumulate(row, q[i], R, to)
+    if node.table < 0:
+        counted(q, up, n, out)
+    elif magic == 0.0 and R == 1:
+        plain_slot(table, key, up, q, n, out)
+    else:
+        while i < n:
+            end = run_end(up, i, n)
+            to = out + (i if up == NULL else up[i]) * R
+            if magic == 0.0:
+                accumulate(table, R, R, key + i, q + i, end - i, True, to)
+            else:
+                beyond |= accumulate_rounded(table, R, R, key + i, q + i, end - i, magic, to)
+            i = end
     return Status.RANGE if beyond else Status.OK
 
 

@@ -3,16 +3,24 @@ from libc.stdint cimport int64_t
 from crossmargin._core.status cimport Status
 
 
-cdef inline void accumulate(const double* row, double quantity, Py_ssize_t S, double* to) noexcept nogil:
-    """``to += quantity * row``."""
-    cdef Py_ssize_t s
-    for s in range(S):
-        to[s] += quantity * row[s]
+cdef void accumulate(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    bint add, double* out
+) noexcept nogil
 
+cdef bint accumulate_rounded(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    double magic, double* out
+) noexcept nogil
 
 cdef Status gains_kernel(
     const double* array, Py_ssize_t n_items, Py_ssize_t S, const int64_t* item, const double* quantity,
     Py_ssize_t n, double* out, Py_ssize_t* bad
+) noexcept nogil
+
+cdef double least_gain(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    int64_t* row
 ) noexcept nogil
 
 cdef Status scan_kernel(

@@ -22,3 +22,6 @@ def scan(
 
 def contemplate(gain: Floats, row: Floats, quantity: float) -> tuple[int, float]:
     """``min_s (gain[s] + quantity row[s])``: the least gain if an order were filled; (status, value)."""
+
+def contemplate_many(gain: Floats, array: Floats, item: Ints, quantity: Floats, out: Floats) -> tuple[int, int]:
+    """``out[i] = min_s (gain[s] + quantity[i] array[item[i], s])``: each order alone; (status, first bad order or -1)."""

@@ -1,15 +1,167 @@
 """Scenario reduce on arrays: ``G = q A`` over a risk array A (gain > 0), and the scan loss ``-min_s G_s``.
 
-Sums run in the order of the holdings, left to right; ties of the worst take the first row. A quantity
-that is not finite answers ``NOT_FINITE``, an item outside the array ``UNKNOWN``, each with its place;
-nothing is written for that unit and those after it. A risk array is checked when it is published.
-Complexity: holdings x scenarios. Reference for the worst of a scenario array: CFTC/CME, SPAN parameters.
+Lanes run over scenarios, never along a sum: each sum runs in the order of the holdings, left to right, fused where
+the processor has it. Ties of the worst take the first row. A quantity that is not finite answers ``NOT_FINITE``, an
+item outside the array ``UNKNOWN``, each with its place; nothing is written for that unit and those after it. A
+risk array is checked when it is published. Complexity: holdings x scenarios. Reference for the worst of a scenario
+array: CFTC/CME, SPAN parameters.
 """
 
-from libc.math cimport isfinite
-from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+from crossmargin._core.simd cimport (
+    LANES, lanes, lanes_abs, lanes_all, lanes_bits, lanes_fma, lanes_least, lanes_load, lanes_load_part, lanes_lt,
+    lanes_max, lanes_min, lanes_row_fma, lanes_row_least, lanes_row_load, lanes_row_store, lanes_row_zero,
+    lanes_store_part,
+)
 from crossmargin._core.status cimport Status
+
+cdef enum:
+    WIDEST = 12          # lanes of a tile; they stay in registers at every instruction level
+    CHECKED = 4096       # holdings that are checked before they are used, while they lie in the nearest cache
+    COPIED = 8           # holdings an instrument from which a copy of its row to a cache line pays
+
+
+# ---- gains ---------------------------------------------------------------------------------
+
+# Some lanes of scenarios: holdings [0, n) over rows of ``stride`` doubles, ``rest`` scenarios in the last lanes.
+cdef struct Strip:
+    const double* array
+    Py_ssize_t stride
+    const int64_t* item
+    const double* quantity
+    Py_ssize_t n
+    Py_ssize_t rest
+
+
+cdef inline void sum_strip(const Strip* t, lanes* sums, Py_ssize_t width) noexcept nogil:
+    """``sums += sum_i quantity[i] array[item[i]]``, in registers where ``width`` is a constant."""
+    cdef Py_ssize_t i
+    for i in range(t.n):
+        lanes_row_fma(sums, width, lanes_all(t.quantity[i]), t.array + t.item[i] * t.stride, t.rest)
+
+
+cdef inline void write_strip(const Strip* t, Py_ssize_t width, bint add, double* out) noexcept nogil:
+    cdef lanes sums[WIDEST]
+    if add:
+        lanes_row_load(sums, width, out, t.rest)
+    else:
+        lanes_row_zero(sums, width)
+    sum_strip(t, sums, width)
+    lanes_row_store(out, sums, width, t.rest)
+
+
+cdef inline double least_of_strip(const Strip* t, Py_ssize_t width, int64_t* place) noexcept nogil:
+    cdef lanes sums[WIDEST]
+    lanes_row_zero(sums, width)
+    sum_strip(t, sums, width)
+    return lanes_row_least(sums, width, t.rest, place)
+
+
+cdef inline Py_ssize_t fitting(Py_ssize_t S) noexcept nogil:
+    """Lanes of the widest strip that S scenarios fill, of those that are compiled."""
+    cdef Py_ssize_t width = (S + LANES - 1) // LANES
+    if width >= 4:
+        return 12 if width >= 12 else (6 if width >= 6 else 4)
+    return 2 if width >= 2 else 1
+
+
+cdef void accumulate(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    bint add, double* out
+) noexcept nogil:
+    """``out (+)= sum_i quantity[i] array[item[i]]`` over S scenarios; rows lie ``stride`` doubles apart."""
+    cdef Strip t
+    cdef Py_ssize_t at = 0, width
+    t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
+    while at < S:
+        width = fitting(S - at)
+        t.array, t.rest = array + at, min(S - at - (width - 1) * LANES, LANES)
+        if width == 12:
+            write_strip(&t, 12, add, out + at)
+        elif width == 6:
+            write_strip(&t, 6, add, out + at)
+        elif width == 4:
+            write_strip(&t, 4, add, out + at)
+        elif width == 2:
+            write_strip(&t, 2, add, out + at)
+        else:
+            write_strip(&t, 1, add, out + at)
+        at += width * LANES
+
+
+cdef double least_gain(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    int64_t* row
+) noexcept nogil:
+    """``min_s sum_i quantity[i] array[item[i], s]`` and its first row; the sums never leave the registers."""
+    cdef Strip t
+    cdef Py_ssize_t at = 0, width
+    cdef int64_t place = 0
+    cdef double least = INFINITY, found
+    row[0] = 0
+    t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
+    while at < S:
+        width = fitting(S - at)
+        t.array, t.rest = array + at, min(S - at - (width - 1) * LANES, LANES)
+        if width == 12:
+            found = least_of_strip(&t, 12, &place)
+        elif width == 6:
+            found = least_of_strip(&t, 6, &place)
+        elif width == 4:
+            found = least_of_strip(&t, 4, &place)
+        elif width == 2:
+            found = least_of_strip(&t, 2, &place)
+        else:
+            found = least_of_strip(&t, 1, &place)
+        if found < least:
+            least, row[0] = found, at + place
+        at += width * LANES
+    return least
+
+
+cdef bint accumulate_rounded(
+    const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    double magic, double* out
+) noexcept nogil:
+    """``accumulate`` onto ``out`` with each term rounded to its quantum; whether a term or a sum went beyond it.
+
+    ``magic`` is ``1.5 * 2^52`` quanta. Nothing is fused, so that every level gives the same bits.
+    """
+    cdef lanes sums, t, m = lanes_all(magic), most = lanes_all(magic / 3.0)
+    cdef uint32_t beyond = 0
+    cdef Py_ssize_t at = 0, i, rest
+    while at < S:
+        rest = min(S - at, LANES)
+        sums = lanes_load_part(out + at, rest, lanes_all(0.0))
+        for i in range(n):
+            t = lanes_all(quantity[i]) * lanes_load_part(array + item[i] * stride + at, rest, lanes_all(0.0))
+            sums = sums + ((t + m) - m)
+            beyond |= lanes_bits(lanes_lt(most, lanes_max(lanes_abs(t), lanes_abs(sums))))
+        lanes_store_part(out + at, sums, rest)
+        at += LANES
+    return beyond != 0
+
+
+cdef Status unsound(
+    const int64_t* item, const double* quantity, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_items, Py_ssize_t* bad
+) noexcept nogil:
+    """The first of some holdings that is not finite or not in the array."""
+    cdef Py_ssize_t i
+    cdef uint64_t beyond = 0
+    for i in range(first, last):
+        beyond |= (<uint64_t>item[i] >= <uint64_t>n_items) | (not quantity[i] - quantity[i] == 0.0)
+    if not beyond:
+        return Status.OK
+    for i in range(first, last):
+        bad[0] = i
+        if not isfinite(quantity[i]):
+            return Status.NOT_FINITE
+        if item[i] < 0 or item[i] >= n_items:
+            return Status.UNKNOWN
+    return Status.OK
 
 
 cdef Status gains_kernel(
@@ -17,57 +169,87 @@ cdef Status gains_kernel(
     Py_ssize_t n, double* out, Py_ssize_t* bad
 ) noexcept nogil:
     """``out[s] = sum_i quantity[i] array[item[i], s]``."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        bad[0] = i
-        if not isfinite(quantity[i]):
-            return Status.NOT_FINITE
-        if item[i] < 0 or item[i] >= n_items:
-            return Status.UNKNOWN
+    cdef Status status = unsound(item, quantity, 0, n, n_items, bad)
+    if status == Status.OK:
+        bad[0] = -1
+        accumulate(array, S, S, item, quantity, n, False, out)
+    return status
+
+
+# ---- worst ---------------------------------------------------------------------------------
+
+cdef Py_ssize_t chunk_end(const int64_t* start, Py_ssize_t unit, Py_ssize_t n_units) noexcept nogil:
+    """End of some units with about CHECKED holdings, at least one."""
+    cdef Py_ssize_t first = start[unit]
+    unit += 1
+    while unit < n_units and start[unit + 1] - first <= CHECKED:
+        unit += 1
+    return unit
+
+
+cdef Status scan_rows(
+    const double* array, Py_ssize_t stride, Py_ssize_t n_items, Py_ssize_t S, const int64_t* start,
+    const int64_t* item, const double* quantity, Py_ssize_t n_units, double* loss, int64_t* row, Py_ssize_t* bad
+) noexcept nogil:
+    """Scan loss ``max(0, -min_s G_s)`` and its row for every unit; no scenarios: 0 and -1."""
+    cdef Py_ssize_t unit = 0, end, first
+    cdef Status status = Status.OK
+    cdef double least
     bad[0] = -1
-    if S == 0:
-        return Status.OK
-    memset(out, 0, S * sizeof(double))
-    for i in range(n):
-        accumulate(array + item[i] * S, quantity[i], S, out)
-    return Status.OK
-
-
-cdef Py_ssize_t worst_row(const double* gain, Py_ssize_t S) noexcept nogil:
-    """The first row of the least gain; -1 of none."""
-    cdef Py_ssize_t found = 0 if S > 0 else -1, s
-    for s in range(1, S):
-        if gain[s] < gain[found]:
-            found = s
-    return found
+    while unit < n_units and status == Status.OK:
+        end = chunk_end(start, unit, n_units)
+        status = unsound(item, quantity, start[unit], start[end], n_items, bad)
+        while unit < end and (status == Status.OK or start[unit + 1] <= bad[0]):
+            first = start[unit]
+            least = least_gain(array, stride, S, item + first, quantity + first, start[unit + 1] - first, row + unit)
+            loss[unit] = -least if least < 0.0 else 0.0
+            if S == 0:
+                row[unit] = -1
+            unit += 1
+    return status
 
 
 cdef Status scan_kernel(
     const double* array, Py_ssize_t n_items, Py_ssize_t S, const int64_t* start, const int64_t* item,
     const double* quantity, Py_ssize_t n_units, double* work, double* loss, int64_t* row, Py_ssize_t* bad
 ) noexcept nogil:
-    """Scan loss ``max(0, -min_s G_s)`` and its row for every unit; ``work`` holds S doubles."""
-    cdef Py_ssize_t unit, first
-    cdef Status status
-    for unit in range(n_units):
-        first = start[unit]
-        status = gains_kernel(array, n_items, S, item + first, quantity + first, start[unit + 1] - first, work, bad)
-        if status != Status.OK:
-            bad[0] += first
-            return status
-        row[unit] = worst_row(work, S)
-        loss[unit] = -work[row[unit]] if row[unit] >= 0 and work[row[unit]] < 0.0 else 0.0
-    return Status.OK
+    """``scan_rows`` of a plain array; ``work``, S doubles, is not needed any more."""
+    return scan_rows(array, S, n_items, S, start, item, quantity, n_units, loss, row, bad)
+
+
+cdef Py_ssize_t padded(Py_ssize_t S) noexcept nogil:
+    """Doubles from one row to the next if each begins on a cache line."""
+    return (S + 7) // 8 * 8
+
+
+cdef double* aligned_rows(const double* array, Py_ssize_t n_items, Py_ssize_t S, void** memory) noexcept nogil:
+    """A copy whose rows begin on cache lines, in memory to be freed; NULL where none is to be had."""
+    cdef double* rows
+    cdef Py_ssize_t i
+    memory[0] = malloc(n_items * padded(S) * sizeof(double) + 64)
+    if memory[0] == NULL:
+        return NULL
+    rows = <double*>((<size_t>memory[0] + 63) & ~<size_t>63)
+    for i in range(n_items):
+        memcpy(rows + i * padded(S), array + i * S, S * sizeof(double))
+    return rows
 
 
 cdef double contemplate_kernel(const double* gain, const double* row, double quantity, Py_ssize_t S) noexcept nogil:
     """``min_s (gain_s + quantity row_s)``: what an order would leave; 0 of no scenarios."""
-    cdef double found = gain[0] + quantity * row[0] if S > 0 else 0.0, g
-    cdef Py_ssize_t s
-    for s in range(1, S):
-        g = gain[s] + quantity * row[s]
-        found = g if g < found else found
-    return found
+    cdef lanes q = lanes_all(quantity), none = lanes_all(INFINITY), one = none, other = none
+    cdef Py_ssize_t s = 0
+    while s + 2 * LANES <= S:  # two chains: a minimum does not depend on how its figures are grouped
+        one = lanes_min(lanes_fma(q, lanes_load(row + s), lanes_load(gain + s)), one)
+        other = lanes_min(lanes_fma(q, lanes_load(row + s + LANES), lanes_load(gain + s + LANES)), other)
+        s += 2 * LANES
+    if s + LANES <= S:
+        one = lanes_min(lanes_fma(q, lanes_load(row + s), lanes_load(gain + s)), one)
+        s += LANES
+    if s < S:
+        one = lanes_min(lanes_fma(q, lanes_load_part(row + s, S - s, lanes_all(0.0)),
+                                  lanes_load_part(gain + s, S - s, none)), one)
+    return lanes_least(lanes_min(one, other)) if S > 0 else 0.0
 
 
 def gains(
@@ -93,7 +275,9 @@ def scan(
     int64_t[::1] row not None,
 ):
     """Scan loss of every unit of a book; see ``scenario.pyi``."""
-    cdef Py_ssize_t bad = -1, n = item.shape[0], S = array.shape[1], units = start.shape[0] - 1
+    cdef Py_ssize_t bad = -1, n = item.shape[0], S = array.shape[1], units = start.shape[0] - 1, stride = S
+    cdef const double* rows = &array[0, 0] if array.shape[0] and S else NULL
+    cdef void* memory = NULL
     cdef Status status
     if quantity.shape[0] != n or work.shape[0] != S or not loss.shape[0] == row.shape[0] == units or units < 0:
         return Status.SHAPE, -1
@@ -102,9 +286,15 @@ def scan(
     if units == 0:
         return Status.OK, -1
     with nogil:
-        status = scan_kernel(&array[0, 0] if array.shape[0] and S else NULL, array.shape[0], S, &start[0],
-                             &item[0] if n else NULL, &quantity[0] if n else NULL, units,
-                             &work[0] if S else NULL, &loss[0], &row[0], &bad)
+        if n >= COPIED * array.shape[0] and S % 8 and S > 8:
+            rows = aligned_rows(rows, array.shape[0], S, &memory)
+        if memory != NULL:
+            stride = padded(S)
+        else:
+            rows = &array[0, 0] if array.shape[0] and S else NULL
+        status = scan_rows(rows, stride, array.shape[0], S, &start[0], &item[0] if n else NULL,
+                           &quantity[0] if n else NULL, units, &loss[0], &row[0], &bad)
+        free(memory)
     return status, bad
 
 
@@ -129,3 +319,23 @@ def contemplate(const double[::1] gain not None, const double[::1] row not None,
     if S == 0:
         return Status.OK, 0.0
     return Status.OK, contemplate_kernel(&gain[0], &row[0], quantity, S)
+
+
+def contemplate_many(
+    const double[::1] gain not None, const double[:, ::1] array not None, const int64_t[::1] item not None,
+    const double[::1] quantity not None, double[::1] out not None,
+):
+    """Least gain after each of some orders alone; see ``scenario.pyi``."""
+    cdef Py_ssize_t S = gain.shape[0], n = item.shape[0], n_items = array.shape[0], bad = -1, i
+    cdef Status status
+    if array.shape[1] != S or not quantity.shape[0] == out.shape[0] == n:
+        return Status.SHAPE, -1
+    if n == 0 or S == 0:
+        out[:] = 0.0
+        return Status.OK, -1
+    with nogil:
+        status = unsound(&item[0], &quantity[0], 0, n, n_items, &bad)
+        if status == Status.OK:
+            for i in range(n):
+                out[i] = contemplate_kernel(&gain[0], &array[item[i], 0], quantity[i], S)
+    return status, bad

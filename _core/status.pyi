@@ -12,3 +12,9 @@ class Status(IntFlag):
     PROGRAM = 6
     NO_ROOT = 7
     CAPACITY = 8
+
+def levels_built() -> int:
+    """How many instruction levels above the baseline this build holds."""
+
+def levels_here() -> int:
+    """How many instruction levels the processor has, the baseline included; 0 where it lacks even that."""
