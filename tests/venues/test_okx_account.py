@@ -1,4 +1,4 @@
-"""OKX portfolio margin worked by hand: vega and rate terms, what each term adds, MR9's place, order of shocks, discounts."""
+"""OKX portfolio margin worked by hand: terms of vega and rates, what each adds, MR9's place, shocks, discounts."""
 
 from fractions import Fraction
 from math import exp, pi, sqrt
@@ -17,7 +17,8 @@ UNIT = {"max_move": 0.12, "extreme_move": 0.24, "basis_minimum": 0.002, "basis_a
 
 def asked(listed, held, marks, *, balances=None, prices=None, unit=None, **terms):
     """What an account requires at an index of 50,000 and a volatility of 40 %."""
-    rules = Rules(units={}, other=UnitRules(**UNIT | (unit or {})), close_edges=(0.0,), close_multipliers=(1.0,), **terms)
+    other = UnitRules(**UNIT | (unit or {}))
+    rules = Rules(units={}, other=other, close_edges=(0.0,), close_multipliers=(1.0,), **terms)
     book, market = account(listed, held, {"BTC": INDEX}, marks, volatility=0.4, currency="USD", balances=balances,
                            prices=prices)  # fmt: skip
     prepared = PortfolioMargin(name="test", rules=rules).prepare(book.instruments, market)
@@ -61,7 +62,8 @@ def test_vega_and_rates_net_within_an_expiry_and_add_up_across():
     (0.10, 0.30, {"mr1": 60_000, "mr6": 0, "mr7": 89_000}),  # 150,000 to close instead of 61,000
 ])  # fmt: skip
 def test_what_each_term_adds(extreme, close, expected):
-    found, _ = asked([perpetual("P", "BTC")], {"P": 10}, {"P": INDEX}, unit={"extreme_move": extreme, "close_rate": close})
+    unit = {"extreme_move": extreme, "close_rate": close}
+    found, _ = asked([perpetual("P", "BTC")], {"P": 10}, {"P": INDEX}, unit=unit)
     stated = {"mr2": 0, "mr3": 0, "mr4": 1_000, "mr5": 0, "mr9": 0, "mr8": 0, **expected}
     for name, value in stated.items():
         assert lines(found, "maintenance").get(name, 0.0) == pytest.approx(value, abs=1e-6), name

@@ -9,7 +9,9 @@ from crossmargin.venues.paradex import portfolio_margin, volatility_shock
 from crossmargin.venues.paradex_parameters import MAJOR
 
 
-@pytest.mark.parametrize(("rate", "lots", "expected"), [(None, 2, 0.0), (1e-5, 2, 8.0), (1e-5, -2, 0.0), (-1e-5, -2, 8.0)])
+@pytest.mark.parametrize(("rate", "lots", "expected"), [
+    (None, 2, 0.0), (1e-5, 2, 8.0), (1e-5, -2, 0.0), (-1e-5, -2, 8.0),
+])  # fmt: skip
 def test_funding_provision(rate, lots, expected):
     """Eight hours of 100,000 at a thousandth of a percent; what is received, or unknown, is not provided for."""
     book, market = account([perpetual("P", "BTC")], {"P": lots}, {"BTC": 50_000.0}, {"P": 50_000.0})
