@@ -131,7 +131,7 @@ def instrument_tables(feed: Feed) -> dict[str, Any]:
     in_options = {name: np.zeros(n) for name in ("day_gain", "vega", "rho")}
     in_options["day_gain"][o.row] = q[o.row] * (value(replace(o, years=np.maximum(o.years - DAY, 0.0))) - value(o))
     in_options["vega"][o.row] = q[o.row] * greeks["vega"]
-    in_options["rho"][o.row] = -q[o.row] * o.years * value(o)
+    in_options["rho"][o.row] = q[o.row] * o.years * value(o)  # falls by that; MR5 reads its size alone
     return {
         "mr1_profit": mr1, "mr6_profit": mr6, "index_delta": delta * feed.index, "cash_delta": cash, **in_options,
         **quote_deltas(feed, cash), **close_tables(feed, cash, greeks["delta"]),

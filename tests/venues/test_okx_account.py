@@ -43,7 +43,7 @@ def test_vega_and_rates_net_within_an_expiry_and_add_up_across():
     mr3 = 0.02 * vega * ((3 - 1) * 0.5 + 2 * 1.0)  # square roots of a quarter and of a year
     call, later = INDEX / 2 - near * below(-0.2), INDEX / 2 - far * below(-0.4)
     put = call - INDEX + near
-    mr5 = 0.03 * ((3 * call - put) * 0.25 + 2 * later * 1.0)  # minus time times value, both sides of it
+    mr5 = 0.03 * ((3 * call - put) * 0.25 + 2 * later * 1.0)  # time times value
     assert found.outputs["mr3"][0] == pytest.approx(mr3, rel=1e-9)
     assert found.outputs["mr5"][0] == pytest.approx(mr5, rel=1e-9)
     for level, factor in (("initial", 1.3), ("maintenance", 1.0)):
