@@ -38,7 +38,7 @@ CLEAN = (
     "brackets", "aevo", "binance", "binance_orders", "dated", "dederi", "deribit_parameters", "derive_parameters",
     "derive_standard_parameters", "paradex_parameters", "drift_parameters", "dydx*", "drift_oracles", "mango_oracles",
     "hyperliquid", "vega_capped", "deribit_standard", "okx_options", "bybit_options",
-    "paradex_cross",
+    "paradex_cross", "okx", "okx_parameters", "okx_tables", "bybit", "bybit_parameters", "paradex", "superseded",
 )  # fmt: skip
 EVERY = ("venues/test_parameters.py", "venues/test_shipped_figures.py", "venues/test_venues.py")
 

@@ -2,6 +2,8 @@
 
 COMMON_FACTOR = "both sides of the comparison carry the factor"
 HAS_A_STRIKE = "an option has a strike: what stands for none is never read"
+DECIMALS = "moves of few decimals: one place more or less rounds off the same error"
+HEDGES_NOTHING = "coins of a unit without contracts: they hedge nothing, whatever their worth"
 NEVER_REACHED = "a cap that nothing reaches, whatever its size"
 STAND_IN = "the price of what no oracle values: its amounts are counted as none"
 
@@ -38,5 +40,18 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
     ("deribit", "PortfolioMargin.program",
      "m.min(aggregated.total('group').worst(), 0) -> m.min(aggregated.total('group').worst(), 1)"):
         "the scenario that moves nothing gains 0, so that the worst is never above",
+    ("okx", "unit_terms",
+     "m.min(profit(m, positions, used, 'mr1').worst(), 0) -> m.min(profit(m, positions, used, 'mr1').worst(), 1)"):
+        "the scenario that moves nothing gains 0, so that the worst is never above",
+    ("okx_parameters", "", "(1000000000000.0, 1.0) -> (1250000000000.01, 1.0)"): NEVER_REACHED,
+    ("okx_tables", "", "FAR = 1e+300 -> FAR = 1.25e+300"): NEVER_REACHED,
+    ("okx_tables", "asset_tables", "[0.0] -> [0.01]"): NEVER_REACHED,
+    ("okx_tables", "asset_tables", "index: 0.0 -> 0.01"): HEDGES_NOTHING,
+    ("okx_tables", "asset_tables", "np.where(price > 0, price, 1.0) -> np.where(price > 0, price, 1.26)"):
+        "edges of what is worth nothing: no amount of it reaches any",
+    ("bybit", "PortfolioMargin.coin_value", "0.0 -> 0.01"): HEDGES_NOTHING,
+    ("bybit_parameters", "grid",
+     "round(widest * (2 * k / steps - 1.0), 12) -> round(widest * (2 * k / steps - 1.0), 13)"): DECIMALS,
+    ("superseded", "grid", "round(k * step, 12) -> round(k * step, 13)"): DECIMALS,
     ("kraken", "", "(1.0,) -> (1.26,)"): "the leverage of brackets that keep nothing is never read",
 }

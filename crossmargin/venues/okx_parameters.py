@@ -110,10 +110,9 @@ def unit_rules(groups: dict[str, UnitRules], members: dict[str, str]) -> dict[st
 
 MIDDLE = "LTC BCH EOS OKB DOT BSV LINK FIL ADA TRX UNI XRP"
 DEPEG = ((1e6, 0.005), (4e6, 0.01))  # at or above a peg of 0.995; the rates of lower pegs are not known in full
-DISCOUNT = {
-    "USDT": ((5e6, 1.0), (5e6, 0.975), (1e6, 0.95)), "USDC": ((5e6, 1.0), (5e6, 0.975), (1e6, 0.95)),
-    "USD": ((1e12, 1.0),), "BTC": ((1e12, 1.0),), "ETH": ((1e12, 1.0),),
-}  # fmt: skip
+STABLE = ((5e6, 1.0), (5e6, 0.975), (1e6, 0.95))  # of USDT; USDC's are not known: read as the same
+WHOLE = ((1e12, 1.0),)  # of BTC; ETH read as the same
+DISCOUNT = {"USDT": STABLE, "USDC": STABLE, "USD": WHOLE, "BTC": WHOLE, "ETH": WHOLE}
 
 
 OLD_EDGES = (0, 10e3, 70e3, 170e3, 300e3, 470e3, 700e3)  # of MR7, until 2025-01-15

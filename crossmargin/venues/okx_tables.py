@@ -19,7 +19,6 @@ from crossmargin.venues.okx_parameters import Rules, Slices, UnitRules
 
 MOVES = (-1.0, -2 / 3, -1 / 3, 0.0, 1 / 3, 2 / 3, 1.0)  # of the greatest move
 SHOCKS = {"down": -1.0, "same": 0.0, "up": 1.0}
-EXTREME = (-1.0, 1.0)
 DAY = 1.0 / 365.0
 FAR = 1e300
 QUOTES = ("usdt", "usdc", "usd")
@@ -48,11 +47,10 @@ def option_close(p: Rules, slippage: float, delta: float, mark: float, index: fl
 
 def tier_edges(slices: Slices, *, beyond: float | None = None) -> tuple[list[float], list[float]]:
     """Edges and rates of marginal slices (width, rate); beyond them ``beyond``, or the last rate."""
-    if not slices:
-        return [0.0], [0.0]
-    edges = [0.0, *np.cumsum([width for width, _ in slices]).tolist()]
+    edges = np.cumsum([0.0, *(width for width, _ in slices)]).tolist()
     rates = [rate for _, rate in slices]
-    return edges, [*rates, rates[-1] if beyond is None else beyond]
+    last = rates[-1] if rates else 0.0
+    return edges, [*rates, last if beyond is None else beyond]
 
 
 def liquidation_fee_rate(p: Rules) -> float:
@@ -108,7 +106,7 @@ class Feed:
 
 def row_labels(p: Rules) -> dict[str, tuple[str, ...]]:
     widths = {"close_edges tier": len(p.close_edges), "depeg_edges tier": len(tier_edges(p.depeg)[0])}
-    widest = max([1, *(len(tier_edges(slices)[0]) for slices in p.discount.values())])
+    widest = max([0, *map(len, p.discount.values())]) + 1  # the tier beyond the slices included
     return {
         "mr1": tuple(f"{x:+.4g} max move vol {s}" for x in MOVES for s in SHOCKS),
         "mr6": ("extreme move down", "extreme move up"),
@@ -123,7 +121,7 @@ def instrument_tables(feed: Feed) -> dict[str, Any]:
     wide = np.array([feed.unit(row).max_move for row in range(n)])
     far = np.array([feed.unit(row).extreme_move for row in range(n)])
     mr1 = (q * feed.index)[:, None] * wide[:, None] * np.repeat(MOVES, len(SHOCKS))
-    mr6 = (q * feed.index)[:, None] * far[:, None] * np.array(EXTREME)
+    mr6 = (q * feed.index)[:, None] * both_ways(far)
     greeks = option_greeks(o)
     size = q[o.row][:, None]
     mr1[o.row], mr6[o.row] = size * shocked(feed, wide[o.row]), size * extreme(o, far[o.row])
@@ -133,7 +131,7 @@ def instrument_tables(feed: Feed) -> dict[str, Any]:
     in_options = {name: np.zeros(n) for name in ("day_gain", "vega", "rho")}
     in_options["day_gain"][o.row] = q[o.row] * (value(replace(o, years=np.maximum(o.years - DAY, 0.0))) - value(o))
     in_options["vega"][o.row] = q[o.row] * greeks["vega"]
-    in_options["rho"][o.row] = -q[o.row] * o.years * value(o)
+    in_options["rho"][o.row] = q[o.row] * o.years * value(o)  # falls by that; MR5 reads its size alone
     return {
         "mr1_profit": mr1, "mr6_profit": mr6, "index_delta": delta * feed.index, "cash_delta": cash, **in_options,
         **quote_deltas(feed, cash), **close_tables(feed, cash, greeks["delta"]),
@@ -165,10 +163,15 @@ def shocked(feed: Feed, wide: Floats) -> Floats:
     return o.values(o.forward[:, None] * (1.0 + x), volatility) - value(o)[:, None]
 
 
+def both_ways(far: Floats) -> Floats:
+    """Moves down and up by the same."""
+    return np.stack([-far, far], axis=1)
+
+
 def extreme(o: Options, far: Floats) -> Floats:
     """Change in value of one coin at the extreme moves, volatility unchanged."""
-    x = far[:, None] * np.array(EXTREME)
-    return o.values(o.forward[:, None] * (1.0 + x), np.repeat(o.volatility[:, None], 2, axis=1)) - value(o)[:, None]
+    moved = o.forward[:, None] * (1.0 + both_ways(far))
+    return o.values(moved, np.repeat(o.volatility[:, None], 2, axis=1)) - value(o)[:, None]
 
 
 def quote_deltas(feed: Feed, cash: Floats) -> dict[str, Floats]:
@@ -194,15 +197,15 @@ def unit_tables(feed: Feed, units: tuple[str, ...]) -> dict[str, Any]:
     wide, far = (np.array([getattr(rule, name) for rule in rules]) for name in ("max_move", "extreme_move"))
     return {
         "mr1_move": wide[:, None] * np.repeat(MOVES, len(SHOCKS)),
-        "mr6_move": far[:, None] * np.array(EXTREME),
+        "mr6_move": both_ways(far),
         "spot_basis": [rule.basis_minimum for rule in rules],
     }
 
 
 def expiry_tables(feed: Feed, shape: dict[str, Any]) -> dict[str, Any]:
-    """MR4's rate of each expiry; a perpetual has no time."""
+    """MR4's rate of each expiry; a perpetual has no time, what expired pays the minimum."""
     years = np.zeros(len(shape["labels"]["expiry"]))
-    left = [0.0 if r.expiry is None else max(r.expiry - feed.market.as_of, 0) / YEAR_NS for r in feed.instruments]
+    left = [0.0 if r.expiry is None else (r.expiry - feed.market.as_of) / YEAR_NS for r in feed.instruments]
     years[shape["maps"]["instrument", "expiry"]] = left
     names = [name.rpartition("@")[0] for name in shape["labels"]["expiry"]]
     return {
@@ -216,7 +219,7 @@ def asset_tables(feed: Feed) -> dict[str, Any]:
     held = {row.underlying for row in feed.instruments}
     index = np.array([feed.market.value("index", a.underlying) if a.underlying in held else 0.0 for a in assets])
     found = [tier_edges(feed.rules.discount.get(asset.id, ()), beyond=0.0) for asset in assets]
-    width = max([1, *(len(tier_edges(slices)[0]) for slices in feed.rules.discount.values())])
+    width = len(row_labels(feed.rules)["discount_edges tier"])
     edges = np.array([edges + [FAR] * (width - len(edges)) for edges, _ in found]).reshape(-1, width)
     return {
         "unit_value": price * feed.instruments.atom,

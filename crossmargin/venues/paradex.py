@@ -30,7 +30,6 @@ __all__ = [
 ]  # fmt: skip
 
 STEPS = (-4, -3, -2, -1, 0, 1, 2, 3, 4)
-DAYS_OF_POWER = 30.0
 
 
 class PortfolioMargin(Method, frozen=True, kw_only=True, tag="paradex_portfolio"):

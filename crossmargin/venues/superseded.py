@@ -133,7 +133,7 @@ class SupersededMargin(Method, frozen=True, kw_only=True, tag="superseded_portfo
     def forward(self, market: Market, row: Instrument, key: str) -> float:
         """What a future moves with; without an observed forward its mark."""
         if self.forwards == "basis":
-            days = 0.0 if row.expiry is None else max(row.expiry - market.as_of, 0) / DAY_NS
+            days = 0.0 if row.expiry is None else max((row.expiry - market.as_of) / DAY_NS, 0.0)
             return forward(market.value("index", row.underlying), market.get("rate", key, 0.0), days)
         return market.value("forward", key) if market.has("forward", key) else market.value("mark", row.id)
 
