@@ -55,14 +55,17 @@ def case(row: int, prepared: Prepared, book: Book, threads: int = 1) -> Case:
     return Case(row, "batch through a scenario method", size, "position x scenario", entries, **tolerance)
 
 
-def scans(sizes: Sizes) -> Iterator[Case]:
+def scans(sizes: Sizes, rows: set[int]) -> Iterator[Case]:
     """The scenario method: 64 positions that all hold, then 20 on average in and beyond the second-level cache."""
-    near = scan_desk.prepared(INSTRUMENTS)
-    yield case(3, near, scan_desk.hot_book(near.instruments, sizes.units))
-    for row, prepared in ((4, near), (5, scan_desk.prepared(FAR))):
-        book = scan_desk.random_book(prepared.instruments, sizes.book)
-        for threads in (1, 2)[: len(CORES)]:
-            yield case(row, prepared, book, threads)
+    if 3 in rows:
+        prepared = scan_desk.prepared(INSTRUMENTS)
+        yield case(3, prepared, scan_desk.hot_book(prepared.instruments, sizes.units))
+    for row, instruments in ((4, INSTRUMENTS), (5, FAR)):
+        if row in rows:
+            prepared = scan_desk.prepared(instruments)
+            book = scan_desk.random_book(prepared.instruments, sizes.book)
+            for threads in (1, 2)[: len(CORES)]:
+                yield case(row, prepared, book, threads)
 
 
 def venues(sizes: Sizes) -> Iterator[Case]:
@@ -84,7 +87,6 @@ def venues(sizes: Sizes) -> Iterator[Case]:
 
 def methods(sizes: Sizes, rows: set[int]) -> Iterator[Case]:
     """Cases of the rows asked for."""
-    if rows & {3, 4, 5}:
-        yield from (found for found in scans(sizes) if found.row in rows)
+    yield from scans(sizes, rows)
     if 4 in rows:
         yield from venues(sizes)

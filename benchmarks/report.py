@@ -9,7 +9,8 @@ TITLE = """# Benchmarks
 
 Written by `{command}`. Least of {rounds} rounds, all entries of a line in turn; one thread on one core, two on two;
 BLAS on one thread. Figures of ours, peers and floors are compared before the clock runs, within the tolerances of each
-case. Peers are vectorised and prepare outside the clock; floors are C loops built for the instruction level in use.
+case. Peers are vectorised and prepare outside the clock; floors are C loops built for the instruction level
+in use, while NumPy and numba choose theirs.
 A ratio after `<=` is ours over theirs, after `>=` theirs over ours; a target with two figures (AVX-512, AVX2) has none
 at the baseline. "limit" is what the processor allows: a ratio to it is the share of it that is reached.
 """

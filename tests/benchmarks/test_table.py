@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT / "benchmarks"))  # for these imports alone: tests have modules of the same names
 import harness  # noqa: E402
 import report  # noqa: E402
 from harness import Case, Clock, Entry, Gain, Line  # noqa: E402
 from size_rows import Steps  # noqa: E402
+
+sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.fixture(autouse=True)
