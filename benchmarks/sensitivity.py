@@ -26,6 +26,8 @@ from crossmargin.margin.sensitivity.crif import Crif
 from crossmargin.margin.sensitivity.quadratic import norms
 from crossmargin.margin.sensitivity.simm import Simm
 from crossmargin.margin.sensitivity.simm_xml import read_simm_xml
+from peers.covariance import Blocked
+from peers.engine import Engine
 from peers.simm import Peer  # beside this file
 
 TENORS = ("2w", "1m", "3m", "6m", "1y", "2y", "3y", "5y", "10y", "15y", "20y", "30y")
@@ -57,35 +59,11 @@ def rows_of(n):
     return found
 
 
-class Engine:
-    """open-source-risk-engine: its calculator on its own records."""
-
-    def __init__(self, ore):
-        self.ore = ore
-        self.mapper = ore.SimmBucketMapperBase()  # kept: the configuration does not own it
-        self.configuration = ore.SimmConfiguration_ISDA_V2_6(self.mapper)
-
-    def records(self, rows):
-        record, found = self.ore.CrifRecord, self.ore.Crif()
-        held = self.ore.NettingSetDetails("book")
-        for number, row in enumerate(rows):
-            kind = record.RiskType_IRCurve if row.risk_type == "Risk_IRCurve" else record.RiskType_FX
-            found.addRecord(record(f"T{number}", "trade", held, record.ProductClass_RatesFX, kind, row.qualifier,
-                                   row.bucket, row.label1, row.label2, "USD", row.amount, row.amount,
-                                   record.IMModel_SIMM))  # fmt: skip
-        return found
-
-    def margin(self, records):
-        return self.ore.SimmCalculator(records, self.configuration)
-
-
 def engine():
-    try:
-        import ORE
-    except ImportError:
+    found = Engine.installed()
+    if found is None:
         print("open-source-risk-engine is not installed: left out")
-        return None
-    return Engine(ORE)
+    return found
 
 
 def simm(path, rounds):
@@ -122,14 +100,9 @@ def covariance(rounds, most):
         s, w = half @ half.T / factors, rng.normal(size=(accounts, factors))
         root = np.linalg.cholesky(s)
 
-        def blocked(rows=2048):
-            out = np.empty(accounts)
-            for i in range(0, accounts, rows):
-                turned = w[i : i + rows] @ root
-                out[i : i + rows] = np.sqrt(np.einsum("ij,ij->i", turned, turned))
-            return out
+        blocked = Blocked(w, root)
 
-        forms = [lambda: norms(w, s), blocked, lambda: np.sqrt(((w @ root) ** 2).sum(axis=1)),
+        forms = [lambda: norms(w, s), blocked.norms, lambda: np.sqrt(((w @ root) ** 2).sum(axis=1)),
                  lambda: np.sqrt(np.einsum("ij,ij->i", w @ s, w))]  # fmt: skip
         np.testing.assert_allclose(forms[0](), forms[1](), rtol=1e-9)
         widths = (10, 14, 10, 10)

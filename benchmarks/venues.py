@@ -12,17 +12,15 @@ import os
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy is loaded
     os.environ[name] = "1"
 
-import platform
 import sys
-import sysconfig
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from crossmargin import Book
 from crossmargin.margin.prepared import Prepared
+from machine import level, processor
 from peers import deribit, derive, okx  # beside this file
 from peers.sums import FORMS, Rows
 from venue_desks import DESKS, POSITIONS
@@ -106,21 +104,6 @@ def measure(name: str, rounds: int, accounts: int, largest: int) -> tuple[dict[s
     return found, f"{form}, blocks of {block}; by form {forms}"
 
 
-def processor() -> str:
-    """Model name as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def instruction_set() -> str:
-    """What compiled code may use: the compiler's default unless flags name another."""
-    flags = f"{sysconfig.get_config_var('CFLAGS')} {os.environ.get('CFLAGS', '')}".split()
-    named = [flag.partition("=")[2] for flag in flags if flag.startswith("-march=")]
-    return named[-1] if named else f"the compiler's default for {platform.machine()}"
-
-
 def print_table(title: str, rows: list[tuple[str, ...]]) -> None:
     print(f"\n{title}")
     for first, *rest in rows:
@@ -144,7 +127,7 @@ def main(rounds: int = 11, accounts: int = 1_000, largest: int = 10_000) -> dict
     measured = {name: measure(name, rounds, accounts, largest) for name in DESKS}
     found = {name: costs for name, (costs, _) in measured.items()}
     sizes = [label for label in next(iter(found.values())) if label.endswith("accounts")]
-    print(f"{processor()}; instruction set: {instruction_set()}")
+    print(f"{processor()}; instruction level: {level()}")
     print(f"NumPy {np.__version__}; least of {rounds} rounds, interleaved; one thread")
     print_table(
         f"Microseconds an account of {POSITIONS} positions, batches of {accounts:,}",

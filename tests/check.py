@@ -83,6 +83,7 @@ def fuzz() -> list[str]:
 
 def benchmarks() -> list[str]:
     """They assert that all forms agree; their figures are printed, not judged."""
+    run([PYTHON, "benchmarks/table.py", "--quick"])
     run([PYTHON, "benchmarks/sensitivity.py", "3", "10000"])
     return run([PYTHON, "benchmarks/venues.py", "10", "1000", "1000"])
 
