@@ -1,7 +1,8 @@
 """Black-76 on columns of float64: value, Greeks, implied volatility, revaluation over scenarios.
 
-Three rings: a point (``normal.pxd``, ``black_point.pxd``, ``black_inverse.pxd``, inline), a loop over
-pointers (``*_kernel`` here), a face on memoryviews. Scalar ``libm``; elements are independent.
+Three rings: a point (``normal.pxd``, ``black_point.pxd``, ``black_inverse.pxd``, inline) and the same in lanes
+(``*_lanes.pxd``), a loop over pointers (``*_kernel`` here), a face on memoryviews. Lanes answer options far from every
+limit, the scalar point the others; which one depends on the option alone. Elements are independent.
 
 Notation: forward ``F``, strike ``K``, volatility ``sigma`` a square root of a year, years ``T``, discount
 factor ``D``, ``sign`` +1.0 call and -1.0 put, ``v = sigma sqrt(T)``, ``d1 = ln(F/K) / v + v / 2``,
@@ -19,10 +20,16 @@ kappa = sum of ``|x dV/dx / V|`` over F, K, sigma, T; a price below 1e-290 of th
 References: Black (1976), J. Financial Economics 3, 167-179; the methods are cited where they are used.
 """
 from libc.math cimport NAN, isfinite, isnan
+from libc.stdint cimport uint32_t
 
 from crossmargin._core.black_inverse cimport implied_point
 from crossmargin._core.black_point cimport (
     Greeks, check_option, check_point, greeks_point, intrinsic_value, value_point,
+)
+from crossmargin._core.black_lanes cimport LaneGreeks, LaneOptions, lane_greeks, lane_value
+from crossmargin._core.simd cimport (
+    LANES, lanes, lanes_all, lanes_bits, lanes_load, lanes_load_part, lanes_mask, lanes_store, lanes_store_part,
+    lowest_bit,
 )
 from crossmargin._core.status cimport Status
 
@@ -89,16 +96,47 @@ cdef inline double outer_sign(double F, double K) noexcept nogil:
     return 1.0 if F <= K else -1.0
 
 
+cdef inline lanes some(const double* x, Py_ssize_t n) noexcept nogil:
+    """The next lanes of a column, 1 where it has ended."""
+    return lanes_load(x) if n >= LANES else lanes_load_part(x, n, lanes_all(1.0))
+
+
+cdef inline void put(double* x, lanes v, Py_ssize_t n) noexcept nogil:
+    """Write lanes as far as the column goes."""
+    if n >= LANES:
+        lanes_store(x, v)
+    else:
+        lanes_store_part(x, v, n)
+
+
+cdef inline uint32_t others(lanes_mask plain, Py_ssize_t n) noexcept nogil:
+    """Which of the next n elements the lanes do not answer, a bit each."""
+    cdef uint32_t held = (1 << LANES) - 1 if n >= LANES else (1 << n) - 1
+    return held & ~lanes_bits(plain)
+
+
 cdef Status value_kernel(
     const double* F, const double* K, const double* sigma, const double* T, const double* D,
     const double* sign, Py_ssize_t n, double* out, Py_ssize_t* bad,
 ) noexcept nogil:
     """Loop of ``value``; O(n)."""
     cdef Status answer = Status.OK
-    cdef Py_ssize_t i
+    cdef LaneOptions o
+    cdef lanes_mask plain
+    cdef uint32_t left
+    cdef Py_ssize_t i = 0, k, m
     bad[0] = -1
-    for i in range(n):
-        first_bad(value_or_nan(F[i], K[i], sigma[i], T[i], D[i], sign[i], &out[i]), i, &answer, bad)
+    while i < n:
+        m = n - i
+        o.F, o.K, o.sigma = some(F + i, m), some(K + i, m), some(sigma + i, m)
+        o.T, o.D, o.sign = some(T + i, m), some(D + i, m), some(sign + i, m)
+        put(out + i, lane_value(&o, &plain), m)
+        left = others(plain, m)
+        while left:
+            k = i + lowest_bit(left)
+            left &= left - 1
+            first_bad(value_or_nan(F[k], K[k], sigma[k], T[k], D[k], sign[k], &out[k]), k, &answer, bad)
+        i += LANES
     return answer
 
 
@@ -110,16 +148,33 @@ cdef Status greeks_kernel(
 ) noexcept nogil:
     """Loop of ``greeks``; O(n)."""
     cdef Status answer = Status.OK
+    cdef LaneOptions o
+    cdef LaneGreeks found
     cdef Greeks g
-    cdef Py_ssize_t i
+    cdef uint32_t left
+    cdef Py_ssize_t i = 0, k, m
     bad[0] = -1
-    for i in range(n):
-        first_bad(greeks_or_nan(F[i], K[i], sigma[i], T[i], D[i], sign[i], &g), i, &answer, bad)
-        value[i] = g.value
-        delta[i] = g.delta
-        gamma[i] = g.gamma
-        vega[i] = g.vega
-        theta[i] = g.theta
+    while i < n:
+        m = n - i
+        o.F, o.K, o.sigma = some(F + i, m), some(K + i, m), some(sigma + i, m)
+        o.T, o.D, o.sign = some(T + i, m), some(D + i, m), some(sign + i, m)
+        found = lane_greeks(&o)
+        put(value + i, found.value, m)
+        put(delta + i, found.delta, m)
+        put(gamma + i, found.gamma, m)
+        put(vega + i, found.vega, m)
+        put(theta + i, found.theta, m)
+        left = others(found.plain, m)
+        while left:
+            k = i + lowest_bit(left)
+            left &= left - 1
+            first_bad(greeks_or_nan(F[k], K[k], sigma[k], T[k], D[k], sign[k], &g), k, &answer, bad)
+            value[k] = g.value
+            delta[k] = g.delta
+            gamma[k] = g.gamma
+            vega[k] = g.vega
+            theta[k] = g.theta
+        i += LANES
     return answer
 
 
@@ -156,16 +211,26 @@ cdef Status revalue_kernel(
     const double* forward, const double* volatility,
     Py_ssize_t n, Py_ssize_t scenarios, double* out, Py_ssize_t* bad,
 ) noexcept nogil:
-    """Loop of ``revalue``, rows outside, scenarios inside; O(n scenarios), one pass."""
+    """Loop of ``revalue``, rows outside, lanes of scenarios inside; O(n scenarios), one pass."""
     cdef Status answer = Status.OK
-    cdef Status status
-    cdef Py_ssize_t i, j, k
+    cdef LaneOptions o
+    cdef lanes_mask plain
+    cdef uint32_t left
+    cdef Py_ssize_t i, j, k, m
     bad[0] = -1
     for i in range(n):
-        for j in range(scenarios):
-            k = i * scenarios + j
-            status = value_or_nan(forward[k], K[i], volatility[k], T[i], D[i], sign[i], &out[k])
-            first_bad(status, k, &answer, bad)
+        o.K, o.T, o.D, o.sign = lanes_all(K[i]), lanes_all(T[i]), lanes_all(D[i]), lanes_all(sign[i])
+        j = i * scenarios
+        while j < (i + 1) * scenarios:
+            m = (i + 1) * scenarios - j
+            o.F, o.sigma = some(forward + j, m), some(volatility + j, m)
+            put(out + j, lane_value(&o, &plain), m)
+            left = others(plain, m)
+            while left:
+                k = j + lowest_bit(left)
+                left &= left - 1
+                first_bad(value_or_nan(forward[k], K[i], volatility[k], T[i], D[i], sign[i], &out[k]), k, &answer, bad)
+            j += LANES
     return answer
 
 

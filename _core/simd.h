@@ -27,6 +27,14 @@
 #define LANES_INLINE static inline
 #endif
 
+#if defined(__clang__)
+#define LANES_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define LANES_UNROLL _Pragma("GCC unroll 16")
+#else
+#define LANES_UNROLL
+#endif
+
 #if LANES > 1 && (defined(__x86_64__) || defined(__i386__))
 #include <immintrin.h>
 #define LANES_X86 LANES
@@ -118,6 +126,30 @@ LANES_INLINE lanes lanes_sqrt(lanes x) {
     for (int k = 0; k < LANES; k++) v[k] = sqrt(x[k]);
     return v;
 #endif
+}
+
+/* a b - p for p = a b rounded, exactly (Dekker 1971 where nothing fuses); NaN beyond 2^996 there. */
+LANES_INLINE lanes lanes_product_low(lanes a, lanes b, lanes p) {
+#if LANES_X86 >= 4
+    return lanes_fma(a, b, -p);
+#else
+    const lanes split = lanes_all(134217729.0), sa = split * a, sb = split * b;
+    const lanes ha = sa - (sa - a), hb = sb - (sb - b), la = a - ha, lb = b - hb;
+    return ((ha * hb - p) + ha * lb + la * hb) + la * lb;
+#endif
+}
+
+/* c[0] + c[1] x + ... + c[n - 1] x^(n - 1), n >= 2, in two chains. */
+LANES_INLINE lanes lanes_polynomial(lanes x, const double *c, int64_t n) {
+    const lanes square = x * x;
+    lanes one = lanes_all(c[n - 1]), other = lanes_all(c[n - 2]);
+    LANES_UNROLL
+    for (int64_t k = n - 3; k > 0; k -= 2) {
+        one = lanes_fma(one, square, lanes_all(c[k]));
+        other = lanes_fma(other, square, lanes_all(c[k - 1]));
+    }
+    if (n % 2) return lanes_fma(other, x, lanes_fma(one, square, lanes_all(c[0])));
+    return lanes_fma(one, x, other);
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------- */
@@ -232,15 +264,36 @@ LANES_INLINE int64_t lowest_bit(uint32_t bits) {
 #endif
 }
 
-/* ---- rows of lanes: `width` of them, a constant at most 16, the last with `rest` doubles ---------------------- */
+/* ---- bits of doubles ---------------------------------------------------------------------------------------- */
 
-#if defined(__clang__)
-#define LANES_UNROLL _Pragma("clang loop unroll(full)")
-#elif defined(__GNUC__)
-#define LANES_UNROLL _Pragma("GCC unroll 16")
-#else
-#define LANES_UNROLL
-#endif
+LANES_INLINE lanes_int lanes_as_int(lanes x) {
+    lanes_int i;
+    memcpy(&i, &x, sizeof i);
+    return i;
+}
+
+LANES_INLINE lanes lanes_as_double(lanes_int i) {
+    lanes x;
+    memcpy(&x, &i, sizeof x);
+    return x;
+}
+
+/* 2^k for whole k of -1022 to 1023, given as k + 1.5 * 2^52. */
+LANES_INLINE lanes lanes_power_of_two(lanes k) {
+    return lanes_as_double((lanes_int)((lanes_as_int(k) + 1023) << 52));
+}
+
+/* x = m 2^k with m of [sqrt(1/2), sqrt(2)), for normal x > 0; returns m. */
+LANES_INLINE lanes lanes_mantissa(lanes x, lanes *k) {
+    const lanes_int bits = lanes_as_int(x), above = bits - 0x3fe6a09e667f3bcdLL;
+    const lanes_int exponent = above & (lanes_int)(above - above + (int64_t)0xfff0000000000000LL);
+    /* the exponent as a double without a conversion, which AVX2 has not: its 12 bits above 2^52, less their bias */
+    const lanes_int shown = (((above >> 52) & 0xfff) ^ 0x800) + 0x4330000000000000LL;
+    *k = lanes_as_double(shown) - (0x1p52 + 2048.0);
+    return lanes_as_double(bits - exponent);
+}
+
+/* ---- rows of lanes: `width` of them, a constant at most 16, the last with `rest` doubles ---------------------- */
 
 LANES_INLINE void lanes_row_load(lanes *to, int64_t width, const double *p, int64_t rest) {
     LANES_UNROLL

@@ -19,6 +19,10 @@ cdef extern from "simd.h" nogil:
     void lanes_row_fma(lanes* to, int64_t width, lanes q, const double* p, int64_t rest) noexcept
     double lanes_row_least(const lanes* row, int64_t width, int64_t rest, int64_t* place) noexcept
     lanes lanes_fma(lanes a, lanes b, lanes c) noexcept
+    lanes lanes_product_low(lanes a, lanes b, lanes p) noexcept
+    lanes lanes_polynomial(lanes x, const double* c, int64_t n) noexcept
+    lanes lanes_power_of_two(lanes k) noexcept
+    lanes lanes_mantissa(lanes x, lanes* k) noexcept
     lanes lanes_sqrt(lanes x) noexcept
     lanes lanes_min(lanes a, lanes b) noexcept
     lanes lanes_max(lanes a, lanes b) noexcept
