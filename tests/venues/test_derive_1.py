@@ -9,44 +9,18 @@ from math import exp
 import pytest
 from msgspec.structs import replace
 
-from crossmargin import (
-    Account, Asset, ImprudentParametersError, Instrument, Instruments, InvalidInputError, Market, Observation, Portfolio,
-    Position,
-)  # fmt: skip
-from crossmargin.instruments import YEAR_NS, Kind, Right, expiry_key
+from crossmargin import ImprudentParametersError, InvalidInputError, Position
 from crossmargin.venues.derive_1 import MAINNET, PortfolioMargin1
 from crossmargin.venues.derive_parameters import Scenario
+from venues import derive_desk
+from venues.derive_desk import EXPIRY
 
-AS_OF = 1_700_000_000 * 10**9
-EXPIRY = expiry_key("ETH", AS_OF + YEAR_NS)
 RULES = replace(MAINNET, scenarios=(Scenario(1.2, "up"), Scenario(0.8, "up")))
 COUNTS = 0.95 * exp(-0.12)
 
 
-def option(name):
-    strike, right = name.split("-")
-    return Instrument(id=name, kind=Kind.OPTION, underlying="ETH", settlement="USDC", strike=float(strike),
-                      right=Right.CALL if right == "C" else Right.PUT, expiry=AS_OF + YEAR_NS)  # fmt: skip
-
-
-def perpetual(name):
-    return Instrument(id=name, kind=Kind.PERPETUAL, underlying="ETH", settlement="USDC")
-
-
-def asked(held=None, balances=None, feeds=None, rules=RULES):
-    """Lots and costs by name; the coin is listed if it is held; ``feeds`` replaces a value or (value, confidence)."""
-    held, balances = held or {}, balances or {}
-    rows = [option(name) if "-" in name else perpetual(name) for name in held]
-    coins = [Asset(id=name, decimals=9, underlying="ETH") for name in balances if name != "USDC"]
-    instruments = Instruments.of(rows, [Asset(id="USDC", decimals=9), *coins])
-    seen = {("ETH", "index"): 1000.0, (EXPIRY, "forward"): 1000.0}
-    seen |= {(row.id, "volatility" if row.strike else "mark"): 0.0 if row.strike else 1000.0 for row in rows}
-    pairs = {key: found if isinstance(found, tuple) else (found, 1.0) for key, found in (seen | (feeds or {})).items()}
-    market = Market.of([Observation(subject=s, field=f, value=v, confidence=c) for (s, f), (v, c) in pairs.items()],
-                       as_of=AS_OF, quote="USDC")  # fmt: skip
-    method = PortfolioMargin1(name="x", underlying="ETH", cash="USDC", base="ETH", rules=rules)
-    portfolio = Portfolio.of(instruments, account=Account(id="a", currency="USDC"), positions=held, balances=balances)
-    return method.requirement(portfolio, market)
+def asked(*args, rules=RULES):
+    return derive_desk.asked(PortfolioMargin1(name="x", underlying="ETH", cash="USDC", base="ETH", rules=rules), *args)
 
 
 def surplus(*args, **named):
