@@ -35,9 +35,9 @@ TESTS = {
 }
 # Modules of which a whole run leaves no survivor without a reason; `make check` runs a share of their mutants.
 CLEAN = (
-    "brackets", "aevo", "binance", "binance_orders", "dated", "dederi", "deribit_parameters", "derive_parameters",
-    "derive_standard_parameters", "paradex_parameters", "drift_parameters", "dydx*", "drift_oracles", "mango_oracles",
-    "hyperliquid", "vega_capped", "deribit_standard", "okx_options", "bybit_options",
+    "brackets", "aevo", "binance", "binance_orders", "dated", "dederi", "deribit*", "derive*",
+    "paradex_parameters", "drift_parameters", "dydx*", "drift_oracles", "mango_oracles",
+    "hyperliquid", "vega_capped", "okx_options", "bybit_options",
     "paradex_cross",
 )  # fmt: skip
 EVERY = ("venues/test_parameters.py", "venues/test_shipped_figures.py", "venues/test_venues.py")
