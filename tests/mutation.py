@@ -5,7 +5,7 @@ its ending, patterns allowed. Survivors are printed as keys of ``tests/survivors
 there; one without a reason, or a reason without its survivor, is a failure. The changes: ``mutants.py``;
 which tests judge which module: ``mutation_table.py``.
 
-Everything runs on copies of the working tree and of the installed package; a mutant lives in memory, in a
+Without a module all venues run, and of margin what has no open survivors. Everything runs on copies of the working tree and of the installed package; a mutant lives in memory, in a
 forked process. Published rows take part where they are at hand.
 """
 
@@ -232,7 +232,7 @@ def report(tally: Tally, reasons: dict[tuple[str, str, str], str], modules: set[
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("modules", nargs="*", help="file names without .py, patterns allowed; default: all")
+    parser.add_argument("modules", nargs="*", help="file names without .py, patterns allowed; default: all venues")
     parser.add_argument("--sample", type=int, default=1, metavar="K", help="run every K-th mutant only")
     parser.add_argument("--lone", action="store_true", help="without the published rows, as in a lone clone")
     parser.add_argument("--list", action="store_true", help="print the mutants and run none")

@@ -27,10 +27,6 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
         "a least weight of 1e-4 for a debt: every weight of a debt is above",
     ("derive_standard", "StandardManager.program", "neg=0 -> neg=1"):
         "a sum of absolute lots is never negative",
-    ("derive_standard_tables", "", "NO_PRICE: -1.0 -> -1.26"):
-        "a mark of the end of a list: any negative figure is one",
-    ("derive_tables", "Feeds.perpetual_confidence", "default=1.0 -> default=1.26"):
-        "read only in a minimum with other confidences, at most 1 each",
     ("deribit_standard", "option_table", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("paradex_cross", "CrossMargin.option_rates", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("okx_options", "OptionMargin.rate", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,

@@ -19,7 +19,6 @@ EXTENDED = (-0.66, -0.33, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 SHOCKS = ("down", "same", "up")
 UNIT = 1e-9  # decimals that the venue rounds to
 WINDOW_NS = 30 * 60 * 10**9  # settlement window before an expiry
-DAYS_OF_POWER = 30.0
 
 
 def pair_of(underlying: str) -> str:
@@ -40,14 +39,17 @@ def price_moves(pair: Pair, buckets: int) -> Floats:
 
 
 def volatility_shock(pair: Pair, volatility: Floats, days: Floats, shock: str, floor: str = "shocked") -> Floats:
-    """``max(vol (1 + up t), floor)`` or ``max(vol (1 - down t), 0)``, ``t = (30 / days)^power``; ``floor`` as read."""
+    """``max(vol (1 + up t), floor)`` or ``max(vol (1 - down t), 0)``, ``t = (30 / days)^power``.
+
+    The floor is of what is shocked, or, if so read, already of its base.
+    """
+    least = pair.min_volatility_for_shock_up
     rule = VolatilityRule(
-        short_power=pair.short_term_vega_power, long_power=pair.long_term_vega_power,
-        floor_up=pair.min_volatility_for_shock_up if floor == "shocked" else 0.0,
-    )  # fmt: skip
+        short_power=pair.short_term_vega_power, long_power=pair.long_term_vega_power, floor_up=least
+    )
     size = {"down": -pair.volatility_range_down, "same": 0.0, "up": pair.volatility_range_up}[shock]
-    base = np.maximum(volatility, pair.min_volatility_for_shock_up) if shock == "up" and floor == "base" else volatility
-    return rule.shocked(base, days, np.full((len(base), 1), size))[:, 0]
+    base = np.maximum(volatility, least) if shock == "up" and floor == "base" else volatility
+    return rule.shocked(base, days, np.full_like(base, size)[:, None])[:, 0]
 
 
 def extended_scale(pair: Pair, *, coin: bool) -> Floats:
@@ -76,10 +78,10 @@ def roll_rate(currency: Currency, years: Floats, growth: str) -> Floats:
 
 def settlement_decay(minutes_into: Floats | float, window: float = 30.0) -> Floats:
     """Share of a delta that is left in the settlement window: ``1 - t / window``."""
-    return np.clip(1.0 - np.asarray(minutes_into, dtype=np.float64) / window, 0.0, 1.0)
+    return np.maximum(1.0 - np.asarray(minutes_into, dtype=np.float64) / window, 0.0)
 
 
-def net_transaction_delta(delta: Floats | float, mark: Floats | float, minutes_into: Floats | float = 0.0) -> Floats:
+def net_transaction_delta(delta: Floats | float, mark: Floats | float, minutes_into: Floats | float) -> Floats:
     """Delta of a coin-settled option net of its premium in coin, decayed in the settlement window."""
     return (np.asarray(delta) - np.asarray(mark)) * settlement_decay(minutes_into)
 
@@ -245,11 +247,10 @@ def bucket_tables(feed: Feed, shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def expiry_years(feed: Feed, expiry: Integers, n: int) -> Floats:
-    """Years to each expiry, 0 for perpetuals."""
+    """Years to each expiry, 0 for perpetuals; negative once past, when the least rate holds."""
     years = np.zeros(n)
-    left = [0.0 if r.expiry is None else max(r.expiry - feed.market.as_of, 0) / YEAR_NS for r in feed.instruments]
-    years[expiry] = left
-    return years
+    years[expiry] = [(r.expiry or feed.market.as_of) - feed.market.as_of for r in feed.instruments]
+    return years / YEAR_NS
 
 
 def balance_tables(feed: Feed) -> dict[str, Any]:

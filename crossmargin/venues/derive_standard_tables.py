@@ -21,7 +21,6 @@ from crossmargin.venues.derive_standard_parameters import Depeg, StandardRules
 
 Figures = float | Floats
 Rules = StandardRules | SimpleNamespace  # of one market, or a column of each figure
-NO_PRICE = -1.0  # pads short lists of settlement prices
 
 
 # ---- rules of single components ---------------------------------------------------------------
@@ -142,7 +141,7 @@ def option_tables(feed: Feed) -> dict[str, Any]:
 def settlement_prices(instruments: Instruments) -> Floats:
     """Prices that decide each option's expiry: 0 and the listed strikes, ascending; (n_options, most prices).
 
-    Payoffs are straight between them. Shorter lists end in ``NO_PRICE``.
+    Payoffs are straight between them. Shorter lists repeat the price 0, which changes no minimum.
     """
     rows = instruments.select(Kind.OPTION)
     expiries = [instruments.expiry_keys[row] for row in rows]
@@ -150,8 +149,9 @@ def settlement_prices(instruments: Instruments) -> Floats:
     for key, row in zip(expiries, rows, strict=True):
         strikes[key].add(float(instruments.rows[row].strike))
     width = max((len(found) for found in strikes.values()), default=1)
-    padded = {key: sorted(found) + [NO_PRICE] * (width - len(found)) for key, found in strikes.items()}
-    return np.array([padded[key] for key in expiries], dtype=np.float64).reshape(-1, width)
+    prices = {key: sorted(found) for key, found in strikes.items()}
+    padded = [prices[key] + prices[key][:1] * (width - len(prices[key])) for key in expiries]
+    return np.array(padded, dtype=np.float64).reshape(-1, width)
 
 
 def payoff_tables(feed: Feed) -> dict[str, Any]:
@@ -160,9 +160,8 @@ def payoff_tables(feed: Feed) -> dict[str, Any]:
     options = [feed.instruments.rows[row] for row in rows]
     sign = column([1.0 if option.right is Right.CALL else -1.0 for option in options])
     strike, price = column([option.strike for option in options]), settlement_prices(feed.instruments)
-    payoff = np.maximum(sign * (price - strike), 0.0) * (price != NO_PRICE)
     return {
-        "payoff": column(feed.instruments.multiplier[rows]) * payoff,
+        "payoff": column(feed.instruments.multiplier[rows]) * np.maximum(sign * (price - strike), 0.0),
         "settles_at": ((price == 0.0) | (price == strike)).astype(np.float64),
     }
 

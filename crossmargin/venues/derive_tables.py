@@ -100,8 +100,9 @@ class Feeds:
 
     @property
     def perpetual_confidence(self) -> float:
-        rows = self.instruments.select(Kind.PERPETUAL)
-        return min((self.market.confidence("mark", self.instruments.rows[i].id) for i in rows), default=1.0)
+        """Lowest confidence of the perpetuals' marks; without one that of the spot, which it is read beside."""
+        names = [self.instruments.rows[i].id for i in self.instruments.select(Kind.PERPETUAL)]
+        return min((self.market.confidence("mark", name) for name in names), default=self.spot_confidence)
 
     def confidences(self) -> Floats:
         """Lowest of spot, forward, rate and volatility confidence of each expiry, without the perpetual's."""

@@ -34,12 +34,12 @@ class Slice:
         return cls(*(market.value(name, expiry) for name in FIELDS))
 
 
-def svi_volatility(svi: Slice, strike: float, where: str = "") -> float:
-    """Volatility of a strike, fraction a year; without a strike (0) the lower end of the clamp."""
+def svi_volatility(svi: Slice, strike: float | None, where: str = "") -> float:
+    """Volatility of a strike, fraction a year; of none or 0 that of the lower end of the clamp."""
     check.positive("svi_forward", svi.forward, where)
     check.positive("svi_years", svi.years, where)
     width = WIDTH * sqrt(max(svi.a + svi.b * svi.sigma, 0.0))
-    k = min(max(log(strike / svi.forward), -width), width) if strike > 0 else -width
+    k = min(max(log(strike / svi.forward), -width), width) if strike else -width
     w = svi.a + svi.b * (svi.rho * (k - svi.m) + sqrt((k - svi.m) ** 2 + svi.sigma**2))
     return sqrt(min(check.number("total variance", w, where, low=0.0), MOST_VARIANCE) / svi.years)
 
@@ -50,13 +50,13 @@ def with_surface(instruments: Instruments, market: Market) -> Market:
     for row, instrument in enumerate(instruments):
         expiry = instruments.expiry_keys[row]
         absent = instrument.kind is Kind.OPTION and not market.has("volatility", instrument.id)
-        if absent and market.has(FIELDS[0], expiry):
+        if absent and any(market.has(name, expiry) for name in FIELDS):
             seen[instrument.id, "volatility"] = from_surface(instrument, market, expiry)
     return Market(market.as_of, market.quote, seen)
 
 
 def from_surface(instrument: Instrument, market: Market, expiry: str) -> Observation:
     slice_ = Slice.of(market, expiry)
-    volatility = svi_volatility(slice_, float(instrument.strike or 0.0), f"of {instrument.id!r}")
-    confidence = market.confidence(FIELDS[0], expiry)
+    volatility = svi_volatility(slice_, instrument.strike, f"of {instrument.id!r}")
+    confidence = min(market.confidence(name, expiry) for name in FIELDS)
     return Observation(subject=instrument.id, field="volatility", value=volatility, confidence=confidence)
