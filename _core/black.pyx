@@ -26,10 +26,11 @@ from crossmargin._core.black_inverse cimport implied_point
 from crossmargin._core.black_point cimport (
     Greeks, check_option, check_point, greeks_point, intrinsic_value, value_point,
 )
+from crossmargin._core.black_inverse_lanes cimport lane_implied
 from crossmargin._core.black_lanes cimport LaneGreeks, LaneOptions, lane_greeks, lane_value
 from crossmargin._core.simd cimport (
-    LANES, lanes, lanes_all, lanes_bits, lanes_load, lanes_load_part, lanes_mask, lanes_store, lanes_store_part,
-    lowest_bit,
+    LANES, lanes, lanes_all, lanes_bits, lanes_eq, lanes_load, lanes_load_part, lanes_mask, lanes_max, lanes_store,
+    lanes_store_part, lowest_bit,
 )
 from crossmargin._core.status cimport Status
 
@@ -182,12 +183,32 @@ cdef Status implied_volatility_kernel(
     const double* price, const double* F, const double* K, const double* T, const double* D,
     const double* sign, Py_ssize_t n, double* out, Py_ssize_t* bad,
 ) noexcept nogil:
-    """Loop of ``implied_volatility``; O(n), at most four steps an element where tested."""
+    """Loop of ``implied_volatility``; O(n), at most four steps an element where tested.
+
+    ``sign`` NULL: the price is a time value.
+    """
     cdef Status answer = Status.OK
-    cdef Py_ssize_t i
+    cdef lanes value, f, k_, d, side
+    cdef lanes_mask found
+    cdef uint32_t left
+    cdef Py_ssize_t i = 0, k, m
     bad[0] = -1
-    for i in range(n):
-        first_bad(implied_or_nan(price[i], F[i], K[i], T[i], D[i], sign[i], &out[i]), i, &answer, bad)
+    while i < n:
+        m = n - i
+        f, k_, d, value = some(F + i, m), some(K + i, m), some(D + i, m), some(price + i, m)
+        if sign != NULL:
+            side = some(sign + i, m)
+            value = value - d * lanes_max(side * (f - k_), lanes_all(0.0))
+        put(out + i, lane_implied(value, f, k_, some(T + i, m), d, &found), m)
+        if sign != NULL:
+            found = found & lanes_eq(side * side, lanes_all(1.0))
+        left = others(found, m)
+        while left:
+            k = i + lowest_bit(left)
+            left &= left - 1
+            first_bad(implied_or_nan(price[k], F[k], K[k], T[k], D[k], outer_sign(F[k], K[k]) if sign == NULL else sign[k],
+                                     &out[k]), k, &answer, bad)
+        i += LANES
     return answer
 
 
@@ -195,15 +216,8 @@ cdef Status implied_from_time_value_kernel(
     const double* time_value, const double* F, const double* K, const double* T, const double* D,
     Py_ssize_t n, double* out, Py_ssize_t* bad,
 ) noexcept nogil:
-    """Loop of ``implied_from_time_value``; O(n), at most four steps an element where tested."""
-    cdef Status answer = Status.OK
-    cdef double side
-    cdef Py_ssize_t i
-    bad[0] = -1
-    for i in range(n):
-        side = outer_sign(F[i], K[i])
-        first_bad(implied_or_nan(time_value[i], F[i], K[i], T[i], D[i], side, &out[i]), i, &answer, bad)
-    return answer
+    """``implied_volatility_kernel`` of prices without intrinsic value."""
+    return implied_volatility_kernel(time_value, F, K, T, D, NULL, n, out, bad)
 
 
 cdef Status revalue_kernel(

@@ -67,11 +67,21 @@ cdef inline LanePair lane_log_ratio(LanePoint* p, lanes b) noexcept nogil:
     return lane_renormal(x.high, x.low + lane_residual(p.a, p.ratio, b) * (b * p.per_ab))
 
 
+cdef inline void placed(LanePoint* p, lanes v, lanes v_low, lanes h_low) noexcept nogil:
+    """Near, far and density at ``v`` and ``h`` with what their rounding left out."""
+    p.t = 0.5 * v
+    p.near = lane_sum(p.h, p.t)
+    p.near.low = p.near.low + (h_low + 0.5 * v_low)
+    p.far = lane_sum(p.h, -p.t)
+    p.far.low = p.far.low + (h_low - 0.5 * v_low)
+    p.density = lane_density(p.near)
+
+
 cdef inline LanePoint lane_point(const LaneOptions* o) noexcept nogil:
     """Distances and density of options."""
     cdef LanePoint p
     cdef LanePair x
-    cdef lanes v, v_low, h_low
+    cdef lanes v, v_low
     p.a = lanes_min(o.F, o.K)
     x = lane_log_ratio(&p, lanes_max(o.F, o.K))
     p.root = lanes_sqrt(o.T)
@@ -79,14 +89,8 @@ cdef inline LanePoint lane_point(const LaneOptions* o) noexcept nogil:
     p.per_v = lanes_all(1.0) / v
     v_low = (lanes_product_low(o.sigma, p.root, v)
              + lane_residual(o.T, p.root, p.root) * (0.5 * o.sigma * o.sigma * p.per_v))
-    p.t = 0.5 * v
     p.h = x.high * p.per_v
-    h_low = (lane_residual(x.high, p.h, v) + x.low - p.h * v_low) * p.per_v
-    p.near = lane_sum(p.h, p.t)
-    p.near.low = p.near.low + (h_low + 0.5 * v_low)
-    p.far = lane_sum(p.h, -p.t)
-    p.far.low = p.far.low + (h_low - 0.5 * v_low)
-    p.density = lane_density(p.near)
+    placed(&p, v, v_low, (lane_residual(x.high, p.h, v) + x.low - p.h * v_low) * p.per_v)
     p.plain = plain_options(o, v, p.near.high)
     return p
 
@@ -106,24 +110,30 @@ cdef inline lanes lane_mills_series(lanes h, lanes t, lanes fall) noexcept nogil
     return 2.0 * lanes_fma(t, fall, rest)
 
 
-cdef inline lanes lane_time_value(const LanePoint* p) noexcept nogil:
-    """``beta``, the option out of the money per a; see ``time_value``.
+cdef inline lanes gap_of(const LanePoint* p, lanes_mask* above) noexcept nogil:
+    """``beta / phi(near)``, or ``(1 - beta) / phi(near)`` where ``above`` is set; see ``mills_gap`` and ``shortfall``.
 
     Of a narrow gap the Mills ratio is taken at -h, otherwise at |near| and at -far.
     """
     cdef lanes_mask narrow = lanes_lt(p.t, lanes_all(0.5)) & lanes_lt(lanes_all(-1.5), p.h * p.t)
-    cdef lanes_mask above = lanes_lt(lanes_all(0.0), p.near.high) & ~narrow
     cdef lanes y = lanes_select(narrow, -p.h, lanes_abs(p.near.high)), z = -p.far.high
     cdef LaneMills one = lane_mills(y), other = lane_mills(z)
-    cdef lanes both = one.q * other.q, cross = one.p * other.q
-    cdef lanes_mask deep = lanes_le(lanes_all(1.0), y) & ~above & ~narrow
-    cdef lanes top = lanes_select(above, cross + other.p * one.q, cross - other.p * one.q)
-    cdef lanes bottom = lanes_select(deep, both * (y * z), both)
-    cdef lanes gap
+    cdef lanes both = one.q * other.q, cross = one.p * other.q, top, bottom, gap
+    cdef lanes_mask deep
+    above[0] = lanes_lt(lanes_all(0.0), p.near.high) & ~narrow
+    deep = lanes_le(lanes_all(1.0), y) & ~above[0] & ~narrow
+    top = lanes_select(above[0], cross + other.p * one.q, cross - other.p * one.q)
     top = lanes_select(deep, 2.0 * p.t * both - (z * one.n * other.q - y * other.n * one.q), top)
+    bottom = lanes_select(deep, both * (y * z), both)
     gap = lanes_select(narrow, one.n, top) / lanes_select(narrow, one.q, bottom)
-    gap = p.density * lanes_select(narrow, lane_mills_series(p.h, p.t, gap), gap)
-    return lanes_select(above, 1.0 - gap, gap)
+    return lanes_select(narrow, lane_mills_series(p.h, p.t, gap), gap)
+
+
+cdef inline lanes lane_time_value(const LanePoint* p) noexcept nogil:
+    """``beta``, the option out of the money per a; see ``time_value``."""
+    cdef lanes_mask above
+    cdef lanes part = p.density * gap_of(p, &above)
+    return lanes_select(above, 1.0 - part, part)
 
 
 cdef inline lanes lane_discounted(const LaneOptions* o, const LanePoint* p, lanes beta) noexcept nogil:

@@ -5,8 +5,9 @@ its ending, patterns allowed. Survivors are printed as keys of ``tests/survivors
 there; one without a reason, or a reason without its survivor, is a failure. The changes: ``mutants.py``;
 which tests judge which module: ``mutation_table.py``.
 
-Without a module all venues run, and of margin what has no open survivors. Everything runs on copies of the working tree and of the installed package; a mutant lives in memory, in a
-forked process. Published rows take part where they are at hand.
+Without a module all venues run, and of margin what has no open survivors. Everything runs on copies of the
+working tree and of the installed package; a mutant lives in memory, in a forked process. Published rows take
+part where they are at hand.
 """
 
 import argparse
