@@ -206,8 +206,8 @@ cdef Status implied_volatility_kernel(
         while left:
             k = i + lowest_bit(left)
             left &= left - 1
-            first_bad(implied_or_nan(price[k], F[k], K[k], T[k], D[k], outer_sign(F[k], K[k]) if sign == NULL else sign[k],
-                                     &out[k]), k, &answer, bad)
+            first_bad(implied_or_nan(price[k], F[k], K[k], T[k], D[k], outer_sign(F[k], K[k]) if sign == NULL
+                                     else sign[k], &out[k]), k, &answer, bad)
         i += LANES
     return answer
 

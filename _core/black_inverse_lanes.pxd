@@ -69,7 +69,8 @@ cdef inline lanes lane_halley(const LaneAim* aim, LaneStep step, lanes v) noexce
     """The next ``v``; see ``halley``."""
     cdef lanes correction = lanes_min(lanes_max(1.0 + 0.5 * step.newton * step.bend, lanes_all(0.5)), lanes_all(2.0))
     cdef lanes move = step.newton / correction
-    return lanes_select(aim.tail, v * lane_exp(lanes_min(lanes_max(move, lanes_all(-600.0)), lanes_all(600.0))), v + move)
+    cdef lanes power = lanes_min(lanes_max(move, lanes_all(-600.0)), lanes_all(600.0))
+    return lanes_select(aim.tail, v * lane_exp(power), v + move)
 
 
 cdef inline lanes lane_guess(const LaneAim* aim, lanes turn, lanes beta_turn) noexcept nogil:

@@ -52,7 +52,7 @@ cdef inline lanes_mask within(lanes x, double low, double high) noexcept nogil:
 
 
 cdef inline lanes_mask plain_options(const LaneOptions* o, lanes v, lanes near) noexcept nogil:
-    """Figures of a size at which no product, quotient or exponential here under- or overflows, or loses its low part."""
+    """Figures of a size at which no product, quotient or exponential under- or overflows or loses its low part."""
     cdef lanes_mask m = within(o.F, 1e-100, 1e100) & within(o.K, 1e-100, 1e100) & within(o.D, 1e-100, 1e100)
     m = m & within(o.T, 1e-100, 1e100) & within(o.sigma, 1e-100, 1e100) & within(o.sign * o.sign, 1.0, 1.0)
     return m & within(v, 1e-10, 70.0) & within(near, -37.0, 37.0)

@@ -8,12 +8,12 @@ array: CFTC/CME, SPAN parameters.
 """
 
 from libc.math cimport INFINITY, isfinite
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 from crossmargin._core.simd cimport (
-    LANES, lanes, lanes_abs, lanes_all, lanes_bits, lanes_fma, lanes_least, lanes_load, lanes_load_part, lanes_lt,
-    lanes_max, lanes_min, lanes_row_fma, lanes_row_least, lanes_row_load, lanes_row_store, lanes_row_zero,
+    LANES, double_bits, lanes, lanes_abs, lanes_all, lanes_bits, lanes_fma, lanes_least, lanes_load, lanes_load_part,
+    lanes_lt, lanes_max, lanes_min, lanes_row_fma, lanes_row_least, lanes_row_load, lanes_row_store, lanes_row_zero,
     lanes_store_part,
 )
 from crossmargin._core.status cimport Status
@@ -26,7 +26,8 @@ cdef enum:
 
 # ---- gains ---------------------------------------------------------------------------------
 
-# Some lanes of scenarios: holdings [0, n) over rows of ``stride`` doubles, ``rest`` scenarios in the last lanes.
+# Some lanes of scenarios: holdings [0, n) over rows of ``stride`` doubles. In the last lanes ``rest`` are scenarios,
+# and ``loaded`` doubles are there: more where rows are padded with zeros.
 cdef struct Strip:
     const double* array
     Py_ssize_t stride
@@ -34,13 +35,17 @@ cdef struct Strip:
     const double* quantity
     Py_ssize_t n
     Py_ssize_t rest
+    Py_ssize_t loaded
 
 
 cdef inline void sum_strip(const Strip* t, lanes* sums, Py_ssize_t width) noexcept nogil:
     """``sums += sum_i quantity[i] array[item[i]]``, in registers where ``width`` is a constant."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, stride = t.stride, loaded = t.loaded
+    cdef const double* array = t.array
+    cdef const int64_t* item = t.item
+    cdef const double* quantity = t.quantity
     for i in range(t.n):
-        lanes_row_fma(sums, width, lanes_all(t.quantity[i]), t.array + t.item[i] * t.stride, t.rest)
+        lanes_row_fma(sums, width, lanes_all(quantity[i]), array + item[i] * stride, loaded)
 
 
 cdef inline void write_strip(const Strip* t, Py_ssize_t width, bint add, double* out) noexcept nogil:
@@ -68,6 +73,14 @@ cdef inline Py_ssize_t fitting(Py_ssize_t S) noexcept nogil:
     return 2 if width >= 2 else 1
 
 
+cdef inline void placed(Strip* t, const double* array, Py_ssize_t S, Py_ssize_t at, Py_ssize_t width) noexcept nogil:
+    """The strip of scenarios [at, at + width lanes) of S."""
+    cdef Py_ssize_t last = at + (width - 1) * LANES
+    t.array = array + at
+    t.rest = min(S - last, LANES)
+    t.loaded = min(t.stride - last, LANES)
+
+
 cdef void accumulate(
     const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
     bint add, double* out
@@ -78,7 +91,7 @@ cdef void accumulate(
     t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
     while at < S:
         width = fitting(S - at)
-        t.array, t.rest = array + at, min(S - at - (width - 1) * LANES, LANES)
+        placed(&t, array, S, at, width)
         if width == 12:
             write_strip(&t, 12, add, out + at)
         elif width == 6:
@@ -105,7 +118,7 @@ cdef double least_gain(
     t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
     while at < S:
         width = fitting(S - at)
-        t.array, t.rest = array + at, min(S - at - (width - 1) * LANES, LANES)
+        placed(&t, array, S, at, width)
         if width == 12:
             found = least_of_strip(&t, 12, &place)
         elif width == 6:
@@ -150,10 +163,10 @@ cdef Status unsound(
 ) noexcept nogil:
     """The first of some holdings that is not finite or not in the array."""
     cdef Py_ssize_t i
-    cdef uint64_t beyond = 0
-    for i in range(first, last):
-        beyond |= (<uint64_t>item[i] >= <uint64_t>n_items) | (not quantity[i] - quantity[i] == 0.0)
-    if not beyond:
+    cdef int64_t beyond = 0, exponent = 0x7ff << 52, one = 1 << 52
+    for i in range(first, last):  # the sign: an item below 0 or from n_items on, all bits of an exponent set
+        beyond |= item[i] | (n_items - 1 - item[i]) | ((double_bits(quantity[i]) & exponent) + one)
+    if beyond >= 0:
         return Status.OK
     for i in range(first, last):
         bad[0] = i
@@ -232,6 +245,7 @@ cdef double* aligned_rows(const double* array, Py_ssize_t n_items, Py_ssize_t S,
     rows = <double*>((<size_t>memory[0] + 63) & ~<size_t>63)
     for i in range(n_items):
         memcpy(rows + i * padded(S), array + i * S, S * sizeof(double))
+        memset(rows + i * padded(S) + S, 0, (padded(S) - S) * sizeof(double))
     return rows
 
 

@@ -254,9 +254,9 @@ LANES_INLINE double lanes_least(lanes v) {
 }
 
 /* Place of the lowest bit that is set. */
-LANES_INLINE int64_t lowest_bit(uint32_t bits) {
+LANES_INLINE int64_t lowest_bit(uint64_t bits) {
 #if defined(__GNUC__) || defined(__clang__)
-    return __builtin_ctz(bits);
+    return __builtin_ctzll(bits);
 #else
     int64_t at = 0;
     while (!(bits >> at & 1u)) at++;
@@ -265,6 +265,12 @@ LANES_INLINE int64_t lowest_bit(uint32_t bits) {
 }
 
 /* ---- bits of doubles ---------------------------------------------------------------------------------------- */
+
+LANES_INLINE int64_t double_bits(double x) {
+    int64_t i;
+    memcpy(&i, &x, sizeof i);
+    return i;
+}
 
 LANES_INLINE lanes_int lanes_as_int(lanes x) {
     lanes_int i;
@@ -323,18 +329,16 @@ LANES_INLINE void lanes_row_fma(lanes *to, int64_t width, lanes q, const double 
 LANES_INLINE double lanes_row_least(const lanes *row, int64_t width, int64_t rest, int64_t *place) {
     const lanes none = lanes_all((double)INFINITY), last = lanes_first(row[width - 1], rest, none);
     lanes least = lanes_min(last, none);
-    int64_t at = 0;
+    uint64_t at[2] = {0, 0}; /* a bit for each double: no branch goes astray */
     LANES_UNROLL
     for (int64_t k = 0; k < width - 1; k++) least = lanes_min(row[k], least);
     least = lanes_all(lanes_least(least));
-    uint32_t bits = lanes_bits(lanes_eq(last, least));
-    at = bits ? (width - 1) * LANES + lowest_bit(bits) : at;
     LANES_UNROLL
-    for (int64_t k = width - 2; k >= 0; k--) {
-        bits = lanes_bits(lanes_eq(row[k], least));
-        at = bits ? k * LANES + lowest_bit(bits) : at;
+    for (int64_t k = 0; k < width; k++) {
+        const uint64_t bits = lanes_bits(lanes_eq(k < width - 1 ? row[k] : last, least));
+        at[k * LANES / 64] |= bits << (k * LANES % 64);
     }
-    *place = at;
+    *place = at[0] ? lowest_bit(at[0]) : (at[1] ? 64 + lowest_bit(at[1]) : 0);
     return lanes_least(least);
 }
 

@@ -1,7 +1,7 @@
 # Lanes for loops of this package; not installed, since their width follows the flags of whoever includes simd.h.
 # To Cython a lane type is a double: formulas read as formulas, and one source serves every width. Hence two rules:
 # a quotient's constant is lanes_all(1.0), and a condition is a mask, never an `if`.
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cdef extern from "simd.h" nogil:
     enum:
@@ -33,4 +33,5 @@ cdef extern from "simd.h" nogil:
     lanes lanes_select(lanes_mask m, lanes yes, lanes no) noexcept
     uint32_t lanes_bits(lanes_mask m) noexcept
     double lanes_least(lanes v) noexcept
-    int64_t lowest_bit(uint32_t bits) noexcept
+    int64_t lowest_bit(uint64_t bits) noexcept
+    int64_t double_bits(double x) noexcept
