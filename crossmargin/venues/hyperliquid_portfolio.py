@@ -75,12 +75,13 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
         held = debt + margin
         m.charge("borrowed", debt * over)
         m.charge("perpetuals", margin * over)
-        m.charge("offset", held.pick(neg=0, zero=0, pos=m.given("offset")) * over)
+        asked = m.given("offset")
+        m.charge("offset", held.pick(neg=asked, zero=0, pos=asked) * over)
         m.output("borrowed", debt)
-        m.output("collateral_value", (owned * price * m.given("is_collateral", key="asset")).total())
+        m.output("collateral_value", (owned * price).total())
         m.output("weighted_value", worth["ltv"])
         m.output("borrowable", worth["ltv"] - debt)
-        m.output("net_balance", cash + (owned * price * m.given("is_collateral", key="asset")).total())
+        m.output("net_balance", cash + (owned * price).total())
         m.output("partial_threshold", worth["partial"])
         m.output("full_threshold", worth["full"])
         return m.build()
@@ -115,7 +116,6 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
             "unit": taken.atom * counts,
             "cash_value": taken.atom * price * cash,
             "asset_price": price,
-            "is_collateral": counts.astype(float),
             "supply_cap": placed([token.supply_cap for token in tokens], counts),
             "ltv": placed([token.ltv for token in tokens], counts),
             "threshold": placed([token.threshold for token in tokens], counts),
