@@ -36,6 +36,12 @@ def test_the_size_of_a_gain_is_its_amount_in_billionths():
     assert found["perp profit_weight"] == (5500, 10_000, 5500)
 
 
+def test_the_size_of_a_gain_leaves_maintenance_alone_however_large():
+    """A factor of one millionth would make 4e16, of size 4e19, count 1.1e10 / (1e6 + 2e10 / 1e5) = 9,166."""
+    found = units(simple([], perp={"profit_imf": 1}, positions=[(0, 0, -4 * 10**16)]))
+    assert found["perp profit_weight"] == (9166, 10_000, 9166)
+
+
 def of_ten(**held):
     """Contracts of ten units each, at a price of 100."""
     listed = instruments_of()
