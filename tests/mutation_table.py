@@ -37,8 +37,8 @@ TESTS = {
 CLEAN = (
     "brackets", "aevo", "binance", "binance_orders", "dated", "dederi", "deribit_parameters", "derive_parameters",
     "derive_standard_parameters", "paradex_parameters", "drift_parameters", "dydx*", "drift_oracles", "mango_oracles",
-    "hyperliquid*", "kraken*", "vega*", "binance_parameters", "catalogue", "drift_rules", "drift_tables",
-    "deribit_standard", "okx_options", "bybit_options", "paradex_cross",
+    "hyperliquid*", "kraken*", "vega*", "binance_parameters", "catalogue", "drift", "drift_rules", "drift_tables", "mango",
+    "mango_tables", "deribit_standard", "okx_options", "bybit_options", "paradex_cross",
 )  # fmt: skip
 EVERY = ("venues/test_parameters.py", "venues/test_shipped_figures.py", "venues/test_venues.py")
 
