@@ -25,6 +25,8 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
         "a least weight of 1e-4 for a debt: every weight of a debt is above",
     ("derive_standard", "StandardManager.program", "neg=0 -> neg=1"):
         "a sum of absolute lots is never negative",
+    ("hyperliquid_portfolio", "PortfolioMargin.program", "neg=0 -> neg=1"):
+        "a debt and a margin together are never negative",
     ("derive_standard_tables", "", "NO_PRICE: -1.0 -> -1.26"):
         "a mark of the end of a list: any negative figure is one",
     ("derive_tables", "Feeds.perpetual_confidence", "default=1.0 -> default=1.26"):

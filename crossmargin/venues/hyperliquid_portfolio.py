@@ -75,8 +75,7 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
         held = debt + margin
         m.charge("borrowed", debt * over)
         m.charge("perpetuals", margin * over)
-        asked = m.given("offset")
-        m.charge("offset", held.pick(neg=asked, zero=0, pos=asked) * over)
+        m.charge("offset", held.pick(neg=0, zero=0, pos=m.given("offset")) * over)
         m.output("borrowed", debt)
         m.output("collateral_value", (owned * price).total())
         m.output("weighted_value", worth["ltv"])
