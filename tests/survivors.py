@@ -27,10 +27,13 @@ SURVIVORS: dict[tuple[str, str, str], str] = {
         "a least weight of 1e-4 for a debt: every weight of a debt is above",
     ("derive_standard", "StandardManager.program", "neg=0 -> neg=1"):
         "a sum of absolute lots is never negative",
+    ("hyperliquid_portfolio", "PortfolioMargin.program", "neg=0 -> neg=1"):
+        "a debt and a margin together are never negative",
     ("deribit_standard", "option_table", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("paradex_cross", "CrossMargin.option_rates", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("okx_options", "OptionMargin.rate", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
-    ("paradex_cross", "within_limit", "low=0.0 -> low=0.01"): "an order has a lot at least: its size is above any such bound",
+    ("paradex_cross", "within_limit", "low=0.0 -> low=0.01"):
+        "an order has a lot at least: its size is above any such bound",
     ("bybit_options", "OptionMargin.tables", "row.strike or 0.0 -> row.strike or 0.01"): HAS_A_STRIKE,
     ("bybit_options", "OptionMargin.program", "neg=0 -> neg=1"): "short lots are never negative",
     ("deribit", "PortfolioMargin.program",

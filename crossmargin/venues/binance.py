@@ -26,7 +26,7 @@ from crossmargin.market import Market
 from crossmargin.portfolio import Portfolio
 from crossmargin.scenario.revalue import asset_prices
 from crossmargin.venues.binance_orders import ORDERS, Resting, notional_tables
-from crossmargin.venues.binance_parameters import COIN_M, COIN_M_SOURCE, USD_M, USD_M_SOURCE
+from crossmargin.venues.binance_parameters import COIN_M, COIN_M_SOURCE
 
 
 class CrossMargin(Method, frozen=True, kw_only=True, tag="binance_cross"):
@@ -107,10 +107,11 @@ def liquidation_price(portfolio: Portfolio, market: Market, method: CrossMargin,
     return position_price(portfolio, market, method, method.brackets[row.underlying], row)
 
 
-def usd_margin(settlement: str = "USDT", leverage: dict[str, float] | None = None) -> CrossMargin:
-    return CrossMargin(
-        name="Binance USD-M", source=USD_M_SOURCE, settlement=settlement, brackets=USD_M, leverage=leverage or {}
-    )
+def usd_margin(
+    brackets: dict[str, Brackets], settlement: str = "USDT", leverage: dict[str, float] | None = None
+) -> CrossMargin:
+    """USD-M by the brackets, by underlying, that the API answers to the account."""
+    return CrossMargin(name="Binance USD-M", settlement=settlement, brackets=brackets, leverage=leverage or {})
 
 
 def coin_margin(settlement: str, leverage: dict[str, float] | None = None) -> CrossMargin:

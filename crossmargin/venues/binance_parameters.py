@@ -1,8 +1,7 @@
 """Parameter sets of Binance futures and portfolio margin.
 
-Brackets of USD-M: a schedule that holds the two brackets of the calculation example of the help centre (FAQ
-b3c689c1f50a44cabb3a84e663b81d93) with their cumulative amounts, 16,300 and 135,365; its other brackets are inferred.
-COIN-M: the first bracket of one observed position. The API answers live brackets to each account: they replace these.
+COIN-M: the first bracket of one observed position. No schedule of USD-M is published whole, so that none is shipped:
+the API answers live brackets to each account.
 """
 
 import msgspec
@@ -12,18 +11,6 @@ from crossmargin.margin.brackets import Brackets
 from crossmargin.margin.collateral import Haircut
 from crossmargin.margin.method import Parameters
 
-BTC_USDM = Brackets(
-    edges=(0.0, 50e3, 250e3, 1e6, 5e6, 20e6, 50e6, 100e6, 200e6),
-    maintenance=(0.004, 0.005, 0.01, 0.025, 0.05, 0.10, 0.125, 0.15, 0.25),
-    leverage=(125.0, 100.0, 50.0, 20.0, 10.0, 5.0, 4.0, 3.0, 2.0),
-)
-ETH_USDM = Brackets(
-    edges=(0.0, 10e3, 100e3, 500e3, 1e6, 2e6, 5e6, 10e6, 20e6),
-    maintenance=(0.005, 0.0065, 0.01, 0.02, 0.05, 0.10, 0.125, 0.15, 0.25),
-    leverage=(100.0, 75.0, 50.0, 25.0, 10.0, 5.0, 4.0, 3.0, 2.0),
-)
-USD_M = {"BTC": BTC_USDM, "ETH": ETH_USDM}
-USD_M_SOURCE = "two brackets of FAQ b3c689c1f50a44cabb3a84e663b81d93, the others inferred"
 COIN_M = {"ETH": Brackets(maintenance=(0.005,), leverage=(100.0,))}
 COIN_M_SOURCE = "a position answered by the API (ccxt pull request 21174)"
 
@@ -38,7 +25,7 @@ class States(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         ratios = check.floats("below", self.below, size=len(self.names))
-        check.ascending("1 / below", 1.0 / ratios)
+        check.ascending("-below", -ratios)
 
 
 class PoolRules(Parameters, frozen=True, kw_only=True):

@@ -1,9 +1,9 @@
 """Every method that a venue's published set makes without more being said, to hold one book at all of them.
 
 A method takes what an account holds: its underlyings and the asset that stands for cash. Left to files, since they
-want more: Mango, Drift and Vega (a set a token and market), Binance (its brackets are the API's answer to each account;
-the shipped ones are inferred but for two), Hyperliquid's portfolio margin (which token is borrowed), clearing methods
-(ranges of a house, what kind of index or stock).
+want more: Mango, Drift and Vega (a set a token and market), Binance (brackets are the API's answer to each account),
+Hyperliquid's portfolio margin (which token is borrowed), clearing methods (ranges of a house, what kind of index or
+stock).
 """
 
 from collections import Counter

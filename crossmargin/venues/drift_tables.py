@@ -50,7 +50,7 @@ def fill(initial: int, maintenance: int) -> Levels:
 
 def scaled_asset_weight(weight: int, scale_start: int, deposits_value: int) -> int:
     """Initial asset weight of a large pool: ``floor(w start / deposits)`` where deposits > start, 3.4."""
-    return weight if scale_start == 0 or deposits_value <= scale_start else weight * scale_start // deposits_value
+    return weight if deposits_value <= scale_start else weight * scale_start // deposits_value
 
 
 def scaled_profit_weight(weight: int, max_imbalance: int, net_profit: int) -> int:
@@ -146,13 +146,12 @@ def ratio_tables(found: Sequence[PerpMarket], user: UserSettings, names: Sequenc
     leveraged = [fill(p.leveraged_initial, p.leveraged_maintenance) for p in found]
     in_mode = [user.high_leverage and p.has_leverage_mode for p in found]
     ordinary = [[r[0], d[1] if mode else r[1], r[2]] for r, d, mode in zip(plain, leveraged, in_mode, strict=True)]
-    raised = [by_size(p, row) for p, row in zip(found, plain, strict=True)]
     return {
         "ratio": levels(names, ordinary),
         "ratio_remainder": levels(names, [[least_remainder(r) for r in row] for row in ordinary]),
         "ratio_imf": keyed(names, [p.imf for p in found]),
         "plain": levels(names, plain),
-        "plain_remainder": levels(names, raised),
+        "plain_remainder": levels(names, [[least_remainder(r) for r in row] for row in plain]),
         "plain_fifth": levels(names, [[max(1, r // 5) for r in row] for row in plain]),
         "leveraged": levels(names, leveraged),
         "leveraged_relief": levels(names, [relief(*pair) for pair in zip(plain, leveraged, strict=True)]),
@@ -164,11 +163,6 @@ def ratio_tables(found: Sequence[PerpMarket], user: UserSettings, names: Sequenc
 
 def levels(names: Sequence[str], rows: Iterable[Any]) -> Any:
     return keyed(names, rows, len(LEVELS))
-
-
-def by_size(market_of: PerpMarket, ratios: Levels) -> Levels:
-    """What the unbounded premium builds on; without a size factor, the ratio itself."""
-    return [r if market_of.imf == 0 else least_remainder(r) for r in ratios]
 
 
 def relief(plain: Levels, leveraged: Levels) -> Levels:
@@ -216,8 +210,10 @@ def token_tables(method: "DriftMargin", instruments: Instruments, market: Market
 
 
 def initial_asset_weight(spot: SpotMarket, market: Market, price: int) -> int:
-    """The initial weight after the scale of the pool's deposits."""
-    deposits = exact("deposits", market.get("deposits", spot.asset, 0.0))
+    """The initial weight, after the scale of the pool's deposits where it has one."""
+    if not spot.scale_start:
+        return spot.initial_asset
+    deposits = exact("deposits", market.value("deposits", spot.asset))
     return scaled_asset_weight(spot.initial_asset, spot.scale_start, int(deposits * price))
 
 

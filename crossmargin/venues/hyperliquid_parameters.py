@@ -26,7 +26,7 @@ class TokenRule(Parameters, frozen=True, kw_only=True):
     """A token as collateral: loan-to-value ratio and the supply that counts at most, in tokens."""
 
     ltv: float
-    supply_cap: float = 1e12
+    supply_cap: float
 
     def __post_init__(self) -> None:
         check.fraction("ltv", self.ltv, "of token")

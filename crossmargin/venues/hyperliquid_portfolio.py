@@ -17,8 +17,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin import _checks as check
+from crossmargin._checks import Floats
 from crossmargin.instruments import Asset, Instruments
 from crossmargin.margin.brackets import Brackets, bracket_rows, bracket_tables
 from crossmargin.margin.listing import Listing
@@ -29,7 +31,7 @@ from crossmargin.margin.requirement import Requirement, health_factor
 from crossmargin.market import Market
 from crossmargin.scenario.revalue import asset_prices
 from crossmargin.venues.hyperliquid import CrossMargin, perpetual_margin
-from crossmargin.venues.hyperliquid_parameters import DATE, MAIN_NET, POOL, SOURCE, PoolRules, TokenRule
+from crossmargin.venues.hyperliquid_parameters import DATE, MAIN_NET, POOL, SOURCE, PoolRules
 
 NEAR = 1e-9  # of a threshold: a debt that stands on it in exact figures is not above it
 OF_PERPETUALS = (
@@ -75,10 +77,10 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
         m.charge("perpetuals", margin * over)
         m.charge("offset", held.pick(neg=0, zero=0, pos=m.given("offset")) * over)
         m.output("borrowed", debt)
-        m.output("collateral_value", (owned * price * m.given("is_collateral", key="asset")).total())
+        m.output("collateral_value", (owned * price).total())
         m.output("weighted_value", worth["ltv"])
         m.output("borrowable", worth["ltv"] - debt)
-        m.output("net_balance", cash + (owned * price * m.given("is_collateral", key="asset")).total())
+        m.output("net_balance", cash + (owned * price).total())
         m.output("partial_threshold", worth["partial"])
         m.output("full_threshold", worth["full"])
         return m.build()
@@ -103,9 +105,8 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
     def tables(self, instruments: Instruments, market: Market) -> dict[str, Any]:
         taken, rules = self.listing(instruments).instruments, self.rules
         price = asset_prices(taken, market)
-        none = TokenRule(ltv=0.0, supply_cap=0.0)
-        tokens = [rules.collateral.get(asset.id, none) for asset in taken.assets]
-        counts = np.array([asset.id in rules.collateral for asset in taken.assets], dtype=float)
+        counts = np.array([asset.id in rules.collateral for asset in taken.assets], dtype=bool)
+        tokens = [rules.collateral[asset.id] for asset in taken.assets if asset.id in rules.collateral]
         cash = np.array([asset.id == rules.borrowed for asset in taken.assets], dtype=float)
         of_perpetuals = self.perpetuals.tables(instruments, market)
         return {
@@ -114,16 +115,22 @@ class PortfolioMargin(Method, frozen=True, kw_only=True, tag="hyperliquid_portfo
             "unit": taken.atom * counts,
             "cash_value": taken.atom * price * cash,
             "asset_price": price,
-            "is_collateral": counts,
-            "supply_cap": [token.supply_cap for token in tokens],
-            "ltv": np.array([token.ltv for token in tokens]) * counts,
-            "threshold": np.array([token.threshold for token in tokens]) * counts,
-            "partial": np.array([token.borrow_threshold(rules.partial) for token in tokens]) * counts,
-            "full": np.array([token.borrow_threshold(rules.full) for token in tokens]) * counts,
+            "supply_cap": placed([token.supply_cap for token in tokens], counts),
+            "ltv": placed([token.ltv for token in tokens], counts),
+            "threshold": placed([token.threshold for token in tokens], counts),
+            "partial": placed([token.borrow_threshold(rules.partial) for token in tokens], counts),
+            "full": placed([token.borrow_threshold(rules.full) for token in tokens], counts),
             "borrow_cap": rules.borrow_cap,
             "offset": rules.offset,
             "per_ratio": [1.0, 1.0 / rules.ratio],
         }
+
+
+def placed(figures: list[float], rows: NDArray[np.bool_]) -> Floats:
+    """Figures at the given rows, zero elsewhere."""
+    found = np.zeros(len(rows))
+    found[rows] = figures
+    return found
 
 
 def margin_ratio(found: Requirement, rules: PoolRules) -> float:

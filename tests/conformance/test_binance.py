@@ -63,13 +63,6 @@ def test_coin_margined_position(row):
     agree(floor(found.initial * 1e8) / 1e8, expected["initialMargin"], tolerance=half_a_unit(1e-8))  # the API cuts it
 
 
-@pytest.mark.parametrize("row", rows("binance", called("binance-um-cross")))
-def test_shipped_brackets_hold_those_of_the_example(row):
-    for p in row["inputs"]["positions"]:
-        shipped = binance.USD_M[underlying_of(p["symbol"])]
-        agree(shipped.deductions[shipped.maintenance.index(p["mmr"])], p["cum"])
-
-
 @pytest.mark.parametrize(("limit", "counted"), [("200", 200.0), ("201", 201.0), ("20", 200.0)])
 def test_an_inverse_order_counts_at_its_limit_down_to_a_tenth_of_the_mark(limit, counted):
     """Bought at that price it costs its notional over the leverage, and nothing at once."""

@@ -78,7 +78,7 @@ def test_margin_table(row):
 
 def pool(tokens, borrowed=0):
     """Tokens ``(name, amount, price, ltv)`` and dollars owed."""
-    rules = PoolRules(collateral={name: TokenRule(ltv=ltv) for name, _, _, ltv in tokens})
+    rules = PoolRules(collateral={name: TokenRule(ltv=ltv, supply_cap=1e9) for name, _, _, ltv in tokens})
     method = hyperliquid_portfolio.PortfolioMargin(name="row", rules=rules)
     balances = {name: str(amount) for name, amount, *_ in tokens} | {"USDC": -Fraction(str(borrowed))}
     prices = {name: price for name, _, price, _ in tokens}

@@ -190,3 +190,21 @@ PARADEX_OPTIONS = {
 # ---- Drift: chain 3, units -------------------------------------------------------------------------------------------
 
 DRIFT_ONE = 10**4
+
+# ---- Binance: venue 4; the observed position: row binance-cm-pm-position-observed ------------------------------------
+
+BINANCE_LOANS = {3: 0.10, 5: 0.08, 10: 0.05}  # leverage of the margin account: rate
+BINANCE_STATES = {"reminder": 1.5, "reduce-only": 1.2, "liquidation": 1.05, "loss claim": 1.0}  # uniMMR below
+BINANCE_POOL = {"loan_rate": 0.10, "initial": 1.2, "maintenance": 1.05}  # nothing opened below, liquidation below
+BINANCE_COIN = {"leverage": 100, "maintenanceMargin": 2.06188e-05, "notional_eth": 0.00412376}
+
+# ---- Hyperliquid: venue 5 --------------------------------------------------------------------------------------------
+
+HYPERLIQUID_TIERS = {  # first tier up to, most leverage in it, most leverage above
+    "BTC": (150e6, 40, 20), "ETH": (100e6, 25, 15), "SOL": (70e6, 20, 10), "XRP": (40e6, 20, 10),
+}  # fmt: skip
+HYPERLIQUID_TRANSFER = 0.10  # of the notional
+HYPERLIQUID_POOL = {"borrow_cap": 50e6, "offset": 20, "ratio": 0.95, "partial": 1 / 2, "full": 2 / 3}
+HYPERLIQUID_TOKENS = {  # LTV and supply cap
+    "BTC": {"ltv": 0.5, "supply_cap": 200}, "HYPE": {"ltv": 0.5, "supply_cap": 1e6},
+}  # fmt: skip

@@ -106,8 +106,11 @@ def test_an_engine_sees_what_no_oracle_values():
     assert account.outputs()["unvalued"][0] == 0
     account.apply("balances", prepared.bound.labels["token"].index("A"), -200.0)
     assert account.outputs()["unvalued"][0] == 2
-    account.apply("sells", prepared.bound.labels["perpetual"].index("SWAP"), 3.0)
-    assert account.outputs()["unvalued"][0] == 5
+    swap, unvalued = prepared.bound.labels["perpetual"].index("SWAP"), 2
+    for what, held in (("sells", 3), ("buys", 7), ("base", -1), ("cost", -4)):
+        account.apply(what, swap, float(held))
+        unvalued += abs(held)
+        assert account.outputs()["unvalued"][0] == unvalued
 
 
 @pytest.mark.parametrize("how", ["stale", "uncertain"])

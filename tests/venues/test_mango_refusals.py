@@ -105,6 +105,18 @@ def test_a_total_is_needed_only_where_weights_scale():
         method_of(token_rule("A", deposit_scale_start=1.0)).prepare(INSTRUMENTS, MARKET)
 
 
+def test_the_quote_currency_needs_no_slow_price():
+    """It is 1 at any level, so that a debt of 100 at weight 1 is a health of -100."""
+    weights = dict.fromkeys(("initial_asset", "initial_debt", "maintenance_asset", "maintenance_debt"), 1.0)
+    assert health_of(method_of(TokenRule(asset="USD", **weights)), USD=-100) == (-100.0,) * 3
+
+
+def test_a_pool_is_worth_its_total_at_the_higher_price():
+    """100 tokens at the slow 30 are worth twice the start of 1,500: 0.8 counts 0.4, of the lower price 20."""
+    market = market_of(PRICES, PRICES | {"A": 30.0}, [("A", "deposits", 100.0)])
+    assert health_of(method_of(token_rule("A", deposit_scale_start=1500.0)), market, A=1)[0] == pytest.approx(0.4 * 20)
+
+
 def test_a_price_of_zero_is_refused():
     with pytest.raises(InvalidInputError, match="must be > 0"):
         method_of().prepare(INSTRUMENTS, market_of(PRICES, PRICES | {"C": 0.0}))

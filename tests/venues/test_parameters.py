@@ -23,8 +23,10 @@ from crossmargin.venues.derive_parameters import MAINNET
 
 NAN = float("nan")
 UNIT = okx_parameters.rules_2025().units["BTC"]
+USD_M = binance.usd_margin({"BTC": half_of_initial((0.0,), (50.0,))}, "USDC")
 BINANCE = binance_portfolio.PortfolioMargin(name="pool", rules=binance_parameters.PoolRules(
-    brackets={"USDC": binance_parameters.USD_M}, collateral=(cm.margin.Haircut(asset="USDC"),)))  # fmt: skip
+    brackets={"USDC": USD_M.brackets}, collateral=(cm.margin.Haircut(asset="USDC"),)))  # fmt: skip
+HYPE = hyperliquid_parameters.POOL.collateral["HYPE"]
 VEGA = vega.MarketRules(risk_long=0.1, risk_short=0.1)
 STRUCTURE = [
     (deribit_parameters.BTC_2024, "haircut", 1.5, r"haircut must lie in \[0, 1\], was 1.5 of currency"),
@@ -56,22 +58,22 @@ STRUCTURE = [
     (paradex_parameters.CROSS, "imf", {"BTC": 2.0}, "imf must lie in .* of 'BTC'"),
     (paradex_parameters.CROSS, "limits", {"P": -1.0}, "limit must be >= 0, was -1.0 of 'P'"),
     (derive_1.MAINNET, "im_factor", NAN, "im_factor must be finite"),
-    (binance.usd_margin(), "leverage", {"P": 0.0}, "leverage must be > 0, was 0.0 of 'P'"),
+    (USD_M, "leverage", {"P": 0.0}, "leverage must be > 0, was 0.0 of 'P'"),
     (BINANCE.rules, "loan_rate", 1.5, r"loan_rate must lie in \[0, 1\], was 1.5 of pool rules"),
     (BINANCE.rules, "maintenance", 0.9, "maintenance must be >= 1, was 0.9"),
     (BINANCE.rules, "initial", 1.0, "initial must be >= 1.05, was 1.0"),
     (BINANCE, "rules", binance_parameters.PoolRules(brackets={}, collateral=(), loans={"L": "USDC"}),
      "asset owed must name a known collateral asset, was 'USDC' of 'L'"),
-    (binance_parameters.States(), "below", (1.0, 1.1, 1.2, 1.5), "1 / below must ascend strictly"),
+    (binance_parameters.States(), "below", (1.0, 1.1, 1.2, 1.5), "-below must ascend strictly"),
     (hyperliquid.cross_margin(), "leverage", {"P": -1.0}, "leverage must be > 0"),
     (hyperliquid.cross_margin(), "transfer_rate", 1.5, "transfer_rate must lie in"),
-    (hyperliquid_parameters.TokenRule(ltv=0.5), "ltv", 1.5, "ltv must lie in"),
-    (hyperliquid_parameters.TokenRule(ltv=0.5), "supply_cap", -1.0, "supply_cap must be >= 0"),
+    (HYPE, "ltv", 1.5, "ltv must lie in"),
+    (HYPE, "supply_cap", -1.0, "supply_cap must be >= 0"),
     (hyperliquid_parameters.POOL, "offset", -1.0, "offset must be >= 0"),
     (hyperliquid_parameters.POOL, "full", 1.5, "full must lie in"),
     (hyperliquid_parameters.POOL, "ratio", 0.0, "ratio must lie in"),
     (hyperliquid_portfolio.portfolio_margin(), "rules", hyperliquid_parameters.PoolRules(
-        collateral={"USDC": hyperliquid_parameters.TokenRule(ltv=0.5)}), "collateral must not hold the borrowed token"),
+        collateral={"USDC": HYPE}), "collateral must not hold the borrowed token"),
     (kraken.multi_collateral(), "initial_multiple", 0.9, "initial_multiple must be >= 1"),
     (VEGA, "risk_long", -0.1, "risk_long must be >= 0"),
     (VEGA, "funding_factor", 1.1, "funding_factor must lie in"),
@@ -100,7 +102,7 @@ METHODS = [
     paradex.cross_margin(), dydx.cross_margin(), cm.venues.aevo.portfolio_margin("USDC"), cm.venues.dederi.portfolio_margin(),
     derive_1.PortfolioMargin1(name="v1", underlying="ETH", cash="USDC", base="ETH", rules=derive_1.MAINNET),
     ScenarioArrayMargin(name="array", commodities={"A": Commodity(price_scan_range=10.0)}), TenPointMargin(name="ten"),
-    StrategyMargin(name="strategy"), binance.usd_margin(), binance.coin_margin("ETH"), BINANCE, hyperliquid.cross_margin(),
+    StrategyMargin(name="strategy"), USD_M, binance.coin_margin("ETH"), BINANCE, hyperliquid.cross_margin(),
     hyperliquid_portfolio.portfolio_margin(), kraken.multi_collateral(), vega.MarginCalculator(name="v", markets={"P": VEGA}),
     vega_capped.FullCollateral(name="capped", maximum={"F": 1e5}),
 ]  # fmt: skip
@@ -193,7 +195,7 @@ HOLDS = [
     (deribit_standard.standard_margin(), "P", "X"),
     (bybit.portfolio_margin(), "F", "X"),
     (StrategyMargin(name="s"), "C", "F"),
-    (binance.usd_margin("USDC"), "P", "X"),
+    (USD_M, "P", "X"),
     (BINANCE, "F", "C"),
     (hyperliquid.cross_margin(), "P", "F"),
     (hyperliquid_portfolio.portfolio_margin(), "P", "X"),
