@@ -18,7 +18,7 @@ cdef struct Node:
 cdef enum:
     IDENTITY = -1
     TO_ACCOUNT = -2
-    DEAD = -1           # in place of keys: no wanted output needs the node
+    DEAD = -1           # in place of keys, a child axis or a holding's axis: no wanted output needs it
     MAX_HOLDINGS = 32
     MAX_ARGUMENTS = 4   # of an elementwise node
 
@@ -45,7 +45,9 @@ cdef struct Batch:
     int64_t* parent           # per relation x capacity: parent's pair
     double* quantity          # per holding x capacity
     double* gathered          # per argument x capacity: rows of tables by key
-    int64_t* leader           # per holding: the first one with the same rows
+    int64_t* leader           # per holding: the first one with the same rows, DEAD if nobody reads it
+    int64_t* link             # live relations, by child axis
+    int64_t* link_start       # per axis: its first link
     double* scratch
     Py_ssize_t capacity       # pairs of an axis
     bint full                 # an axis holds more

@@ -20,13 +20,10 @@ from crossmargin._core.operands cimport Operand, operand, parents, row_of
 
 # ---- which keys a unit holds ---------------------------------------------------------------
 
-cdef int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
-    """The pair of a key held by this unit, made with its ancestors where it is new."""
-    cdef Py_ssize_t at = b.key_start[axis] + key, r
-    cdef int64_t pair, up
-    if b.stamp[at] == unit + 1:
-        return b.place[at]
-    pair = b.count[axis]
+cdef int64_t new_pair(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
+    """The pair of a key that this unit was not seen to hold, made with its ancestors where they are new."""
+    cdef Py_ssize_t at = b.key_start[axis] + key, l, r
+    cdef int64_t pair = b.count[axis]
     if pair >= b.capacity:  # the caller reserved less than an axis may hold
         b.full = 1
         return 0
@@ -35,19 +32,17 @@ cdef int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py
     b.place[at] = pair
     b.pair_key[axis * b.capacity + pair] = key
     b.pair_unit[axis * b.capacity + pair] = local
-    for r in range(b.n_relations):
-        if b.relation[3 * r] == axis:
-            up = seen_or_new(b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
-            b.parent[r * b.capacity + pair] = up
+    for l in range(b.link_start[axis], b.link_start[axis + 1]):
+        r = b.link[l]
+        b.parent[r * b.capacity + pair] = pair_of(
+            b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
     return pair
 
 
-cdef inline int64_t seen_or_new(
-    Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local
-) noexcept nogil:
-    """The pair of a key; most were made by an earlier row."""
+cdef inline int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
+    """The pair of a key held by this unit; most were made by an earlier row."""
     cdef Py_ssize_t at = b.key_start[axis] + key
-    return b.place[at] if b.stamp[at] == unit + 1 else pair_of(b, axis, key, unit, local)
+    return b.place[at] if b.stamp[at] == unit + 1 else new_pair(b, axis, key, unit, local)
 
 
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
@@ -55,37 +50,62 @@ cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize
 
     Holdings that read the same items (positions and their costs) find their pairs together.
     """
-    cdef Py_ssize_t h, g, row, axis
-    cdef const Source* source
-    cdef int64_t key, pair
+    cdef Py_ssize_t h
     b.pair_key[local] = 0
     b.pair_unit[local] = local
     b.count[0] = local + 1
     for h in range(b.n_holdings):
-        if b.leader[h] != h:
-            continue
-        source, axis = &sources[h], b.holding[3 * h + 1]
-        for row in range(source.start[unit], source.start[unit + 1]):
-            key = b.items[b.holding[3 * h + 2] + source.item[row]]
-            if key < 0:
-                continue
-            pair = seen_or_new(b, axis, key, unit, local)
-            for g in range(h, b.n_holdings):
-                if b.leader[g] == h:
-                    b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
+        if b.leader[h] == h:
+            load_rows(b, sources, h, unit, local)
     return Status.OK
+
+
+cdef inline void load_rows(
+    Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t unit, Py_ssize_t local
+) noexcept nogil:
+    """The rows of one holding, and of those that follow it."""
+    cdef Py_ssize_t row, g, axis = b.holding[3 * h + 1], last = h
+    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
+    cdef const int64_t* item = sources[h].item
+    cdef const int64_t* amount = sources[h].amount
+    cdef double* quantity = b.quantity + h * b.capacity
+    cdef int64_t key, pair
+    for g in range(h + 1, b.n_holdings):
+        if b.leader[g] == h:
+            last = g
+    for row in range(sources[h].start[unit], sources[h].start[unit + 1]):
+        key = items[item[row]]
+        if key < 0:
+            continue
+        pair = pair_of(b, axis, key, unit, local)
+        quantity[pair] += <double>amount[row]
+        for g in range(h + 1, last + 1):
+            if b.leader[g] == h:
+                b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
 
 
 cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
     """The first holding whose rows have the same items under the same axis and keys as each holding's."""
     cdef Py_ssize_t h, g
     for h in range(b.n_holdings):
-        b.leader[h] = h
+        b.leader[h] = h if b.holding[3 * h + 1] != DEAD else DEAD
         for g in range(h):
             if (sources[g].item == sources[h].item and sources[g].start == sources[h].start
                     and b.holding[3 * g + 1] == b.holding[3 * h + 1] and b.holding[3 * g + 2] == b.holding[3 * h + 2]):
-                b.leader[h] = g
+                b.leader[h] = b.leader[g]
                 break
+
+
+cdef void find_links(Batch* b) noexcept nogil:
+    """Live relations in the order of their child axes."""
+    cdef Py_ssize_t axis, r, n = 0
+    for axis in range(b.n_axes):
+        b.link_start[axis] = n
+        for r in range(b.n_relations):
+            if b.relation[3 * r] == axis:
+                b.link[n] = r
+                n += 1
+    b.link_start[b.n_axes] = n
 
 
 # ---- operations ----------------------------------------------------------------------------
@@ -240,14 +260,19 @@ cdef const double* as_column(Batch* b, const Operand* x, Py_ssize_t n, double* r
 
 
 cdef inline bint in_one_piece(const Node* node, const Operand* x) noexcept nogil:
-    """Whether every argument is one array of all pairs and rows, one figure, or of one row a pair where that is all."""
+    """Whether arguments are arrays of all pairs and rows (one at least), or one figure for all.
+
+    One row a pair is such an array where that is all.
+    """
     cdef Py_ssize_t a
+    cdef bint some = False
     for a in range(node.n_args):
         if x[a].stride == 0 and x[a].step == 0:
             continue
         if x[a].stride != node.rows or (x[a].key != NULL and node.rows != 1):
             return False
-    return True
+        some = True
+    return some
 
 
 cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
@@ -417,12 +442,14 @@ def evaluate(
     b.maps = &maps[0] if maps.shape[0] else NULL
     b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
     b.capacity, b.full = block_pairs, 0
-    if integers.shape[0] < 2 * keys + b.n_axes * (1 + 2 * b.capacity) + b.n_relations * b.capacity:
+    if integers.shape[0] < 2 * keys + b.n_axes * (2 + 2 * b.capacity) + b.n_relations * (1 + b.capacity) + 1:
         return Status.SHAPE
     b.stamp = &integers[0]
     b.place = b.stamp + keys
     b.count = b.place + keys
-    b.pair_key = b.count + b.n_axes
+    b.link_start = b.count + b.n_axes
+    b.link = b.link_start + b.n_axes + 1
+    b.pair_key = b.link + b.n_relations
     b.pair_unit = b.pair_key + b.n_axes * b.capacity
     b.parent = b.pair_unit + b.n_axes * b.capacity
     b.quantity = &doubles[0]
@@ -431,6 +458,7 @@ def evaluate(
     b.leader = leader
     with nogil:
         find_leaders(&b, feed)
+        find_links(&b)
         memset(b.stamp, 0, keys * sizeof(int64_t))
         unit = first
         while unit < last and status == Status.OK:

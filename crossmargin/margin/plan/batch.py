@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from crossmargin import _checks as check
-from crossmargin._checks import Floats, Integers
+from crossmargin._checks import Floats
 from crossmargin._core import plan
 from crossmargin.errors import raise_for_status
-from crossmargin.margin.plan.layout import ARGUMENTS, Layout
+from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout, Run
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.feeds import FEEDS, Feed
 
@@ -43,13 +43,13 @@ def run_feeds(
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
     block_rows = capacity_of(sources)
-    nodes, scratch = layout.offsets(block_rows * layout.breadth, tuple(wanted))
+    needs = layout.run(block_rows * layout.breadth, tuple(wanted))
     parts = max(1, min(threads, n_units))
     bounds = [n_units * part // parts for part in range(parts + 1)]
     laid = layout.keyed if by_key else layout
 
     def part(first: int, last: int) -> int:
-        return run_range(laid, nodes, scratch, sources, wanted, (first, last), block_rows, out)
+        return run_range(laid, needs, sources, wanted, (first, last), block_rows, out)
 
     if len(bounds) == 2:
         statuses = [part(*bounds)]
@@ -63,8 +63,7 @@ def run_feeds(
 
 def run_range(
     layout: Layout,
-    nodes: Integers,
-    scratch: int,
+    needs: Run,
     sources: tuple[Feed, ...],
     wanted: Sequence[int],
     units: tuple[int, int],
@@ -74,12 +73,13 @@ def run_range(
     """Run one range of units with scratch memory of its own."""
     n_axes, n_relations, pairs = len(layout.key_start) - 1, len(layout.relation), block_rows * layout.breadth
     keys = int(layout.key_start[-1])
+    holding = layout.holding.copy()
+    holding[~needs.held, 1] = DEAD
     return plan.evaluate(
-        nodes, layout.args, layout.constants, layout.magic, layout.relation, layout.maps,
-        layout.holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
+        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps, holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
         *units, BLOCK_UNITS, block_rows, pairs,
-        np.empty(2 * keys + n_axes * (1 + 2 * pairs) + n_relations * pairs, dtype=np.int64),
-        np.empty((len(layout.holding) + ARGUMENTS) * pairs + scratch, dtype=np.float64),
+        np.empty(2 * keys + n_axes * (2 + 2 * pairs) + n_relations * (1 + pairs) + 1, dtype=np.int64),
+        np.empty((len(layout.holding) + ARGUMENTS) * pairs + needs.scratch, dtype=np.float64),
         out,
     )  # fmt: skip
 

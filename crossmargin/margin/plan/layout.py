@@ -1,6 +1,6 @@
 """A bound program laid out in arrays, as the compiled evaluators read it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
@@ -13,6 +13,7 @@ from crossmargin.margin.plan.binding import Binding, total_items
 from crossmargin.margin.plan.expression import FOLDS, MODES
 from crossmargin.margin.plan.program import ACCOUNT, CLIMBING, Node
 from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.margin.plan.zeros import zero_nodes
 from crossmargin.portfolio.feeds import FEEDS
 
 IDENTITY, TO_ACCOUNT = -1, -2
@@ -36,6 +37,7 @@ class Column(IntEnum):
 DEAD = -1
 ARGUMENTS = 4  # columns that an operation may gather
 SORTS = {"kth", "tail_mean"}
+PRESENT = {"least", "most", "norm", "match", "group"}  # a child counts by being there
 VARIANTS = {"mul_div": MODES, "fold": FOLDS}
 
 
@@ -57,6 +59,16 @@ class Arena:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What the evaluator reads for some wanted nodes: where values lie, and what need not be looked at."""
+
+    nodes: Integers
+    scratch: int  # doubles
+    relation: Integers  # child axis DEAD where nobody climbs
+    held: NDArray[np.bool_]  # holdings that are read
+
+
+@dataclass(frozen=True)
 class Layout:
     """The arrays that ``_core.plan`` reads, but for the capacity-dependent offsets."""
 
@@ -71,25 +83,40 @@ class Layout:
     items: Integers
     key_start: Integers
     refusals: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
-    known: dict[tuple[int, tuple[int, ...]], tuple[Integers, int]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    known: dict[tuple[int, tuple[int, ...]], Run] = field(default_factory=dict, compare=False, repr=False)
 
-    def offsets(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
-        """Node table with scratch offsets for this capacity, and the doubles that it needs; found once for each."""
+    def run(self, capacity: int, kept: tuple[int, ...]) -> Run:
+        """What these nodes need at this capacity; found once for each."""
         if (capacity, kept) not in self.known:
-            self.known[capacity, kept] = self.lay_scratch(capacity, kept)
+            nodes, size = self.lay_scratch(capacity, kept)
+            self.known[capacity, kept] = Run(nodes, size, *self.read(needed(self.bound, kept, self.zeros)))
         return self.known[capacity, kept]
+
+    def read(self, computed: Collection[int]) -> tuple[Integers, NDArray[np.bool_]]:
+        """Relations and holdings that the computed nodes go along; all of them where a key counts that holds nothing."""
+        nodes, holdings = self.bound.program.nodes, self.bound.program.holdings
+        if any(nodes[number].op in PRESENT for number in computed):
+            return self.relation, np.ones(len(holdings), dtype=bool)
+        relation, used = self.relation.copy(), {int(self.nodes[number, Column.RELATION]) for number in computed}
+        relation[[row for row in range(len(relation)) if row not in used], 0] = DEAD
+        names = {nodes[number].holding for number in computed}
+        return relation, np.array([holding.name in names for holding in holdings], dtype=bool)
+
+    @cached_property
+    def zeros(self) -> frozenset[int]:
+        """Nodes that are zero under the figures bound: read as a constant, never computed."""
+        return zero_nodes(self.bound)
 
     def lay_scratch(self, capacity: int, kept: tuple[int, ...]) -> tuple[Integers, int]:
         """Give every node that the kept ones need a place until it was last read; the others are dead."""
         nodes, arena = self.nodes.copy(), Arena()
-        last = last_reads(self.bound, kept)
+        nodes[list(self.zeros), Column.OFFSET], nodes[list(self.zeros), Column.KEYS] = 0, 1
+        last = last_reads(self.bound, kept, self.zeros)
         ending: dict[int, list[int]] = {}
         for number, end in last.items():
             ending.setdefault(end, []).append(number)
         for number, node in self.bound.program:
-            if node.free:
+            if node.free or number in self.zeros:
                 continue
             if number not in last and number not in kept:
                 nodes[number, Column.KEYS] = DEAD
@@ -141,27 +168,24 @@ class Layout:
         return capacity * self.bound.n_rows(node) + work
 
 
-def needed(bound: Binding, kept: Sequence[int]) -> set[int]:
-    """Nodes that the kept ones are computed from, themselves included."""
-    found, left = set(), list(kept)
+def needed(bound: Binding, kept: Sequence[int], zeros: Collection[int]) -> set[int]:
+    """Nodes to compute, the kept ones and what they are computed from."""
+    found: set[int] = set()
+    left = list(kept)
     while left:
         number = left.pop()
-        if number not in found:
+        if number not in found and number not in zeros and not bound.program.nodes[number].free:
             found.add(number)
             left += bound.program.nodes[number].args
     return found
 
 
-def last_reads(bound: Binding, kept: Sequence[int]) -> dict[int, int]:
+def last_reads(bound: Binding, kept: Sequence[int], zeros: Collection[int]) -> dict[int, int]:
     """The last node that reads each computed and needed value; kept ones are never given back."""
-    last: dict[int, int] = {}
-    for number in sorted(needed(bound, kept)):
-        node = bound.program.nodes[number]
-        if not node.free:
-            last[number] = max(last.get(number, number), number)
-        for argument in node.args:
-            if not bound.program.nodes[argument].free:
-                last[argument] = number
+    computed = needed(bound, kept, zeros)
+    last = {number: number for number in computed}
+    for number in sorted(computed):
+        last |= {argument: number for argument in bound.program.nodes[number].args if argument in computed}
     return {number: end for number, end in last.items() if number not in kept}
 
 
@@ -169,7 +193,7 @@ def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
     """Flatten a bound program; ``quanta`` rounds every term of every sum to its multiples."""
     program = bound.program
     axes = {axis: number for number, axis in enumerate(program.axes)}
-    chunks: list[Floats] = [np.zeros(1)]
+    chunks: list[Floats] = [np.zeros(max(bound.n_rows(node) for node in program.nodes))]  # what is zero is read there
     rows = [node_row(bound, number, node, axes, chunks) for number, node in program]
     args = [argument for node in program.nodes for argument in node.args]
     starts = np.cumsum([0, *(len(node.args) for node in program.nodes)])[:-1]

@@ -1,0 +1,52 @@
+"""What a parameter set leaves out is read as zero and not computed; results stay those of the slow evaluator."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossmargin.margin.plan.batch import run
+from crossmargin.margin.plan.layout import Column, lay_out
+from crossmargin.margin.plan.zeros import zero_nodes
+from margin import cases
+from margin.plan.lab import book, same
+from margin.plan.wild import Wild
+
+
+def emptied(bound, seed):
+    """The same program with about half of its coefficients and rates zero."""
+    rng = np.random.default_rng(seed)
+    coefficients = {node.name for _, node in bound.program if node.op == "slot" and node.name}
+    tables = {name: table * rng.integers(0, 2) if name in coefficients or name.startswith("rates") else table
+              for name, table in bound.tables.items()}  # fmt: skip
+    return bound.remarked(tables)
+
+
+@cases.examples(60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_random_programs_with_empty_tables_agree_with_the_slow_evaluator(seed):
+    bound = emptied(Wild(seed).bind(seed), seed)
+    same(bound, book(seed, n=12))
+
+
+@cases.examples(30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_node_said_to_be_zero_is_zero(seed):
+    bound = emptied(Wild(seed).bind(seed), seed)
+    layout, books = lay_out(bound), book(seed, n=40)
+    object.__setattr__(layout, "zeros", frozenset())  # compute everything
+    accounts = [n for n in zero_nodes(bound) if bound.program.nodes[n].key == "account"]
+    for number in accounts:
+        assert not run(layout, books, [number]).any(), number
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_some_nodes_are_zero_and_none_of_them_is_run(seed):
+    bound = emptied(Wild(seed).bind(seed), seed)
+    zeros = zero_nodes(bound)
+    nodes = lay_out(bound).run(64, tuple(n for _, n in bound.program.outputs)).nodes
+    assert (nodes[sorted(zeros), Column.KEYS] == 1).all()
+
+
+def test_empty_tables_do_make_zeros():
+    assert sum(len(zero_nodes(emptied(Wild(seed).bind(seed), seed))) for seed in range(20)) > 50
