@@ -31,3 +31,12 @@ def column(
     at: int, rows: Ints, out: Floats,
 ) -> int:
     """``out_i += R[rows_i, at]`` of one term, without concordance."""
+
+def pack(L: Floats, packed: Floats) -> int:
+    """Lay a lower triangular L (n, n) out for ``triangular_norms``; ``packed`` holds n (n + 6) doubles. Status."""
+
+def triangular_norms(w: Floats, packed: Floats, turned: Floats, out: Floats) -> int:
+    """``out[a] = |L'w_a| = sqrt(w_a' L L' w_a)``; ``w`` (accounts, n), ``packed`` by ``pack``. Status.
+
+    ``turned``: scratch of 16 n doubles. Figures that are not finite give a norm that is not finite.
+    """

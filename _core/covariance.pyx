@@ -5,14 +5,22 @@ A term has groups of factors, a coefficient a group and, where a group has level
 as many levels as factors; constant plus diagonal is two terms without levels; a Kronecker product of tables and
 constants expands into terms (`margin.sensitivity.correlation`). Complexity: factors + sum of levels^2.
 
+A covariance of many accounts is given by its lower triangular root L and never multiplied out: ``|L'w|`` with
+accounts in lanes does half the work of a matrix product and writes no product (`triangular_norms`).
+
 Concordance multiplies an entry by ``min(c_i, c_j) / max(c_i, c_j)``. In the order of c this is a prefix sum of
 ``c_i x_i`` and a suffix sum of ``x_j / c_j``, factors times levels.
 """
 
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
+from crossmargin._core.simd cimport LANES, lanes, lanes_all, lanes_fma, lanes_load, lanes_sqrt, lanes_store
 from crossmargin._core.status cimport Status
+
+cdef enum:
+    COLUMNS = 6          # of L at once; with two lanes of accounts they stay in registers
+    MOST_ACCOUNTS = 16   # at once, at the widest level
 
 
 cdef double across(const double* row, const double* z, Py_ssize_t m) noexcept nogil:
@@ -200,3 +208,97 @@ def column(
         for i in range(rows.shape[0]):
             out[i] += entry(&t, rows[i], at)
     return status
+
+
+# ---- many accounts under one covariance ---------------------------------------------------
+
+cdef void pack_kernel(const double* L, Py_ssize_t K, double* packed) noexcept nogil:
+    """Columns of L six at a time, each six from their diagonal down: what ``norms_of_block`` reads in order."""
+    cdef Py_ssize_t first = 0, j, c, k
+    while first < K:
+        for j in range(first, K):
+            for c in range(COLUMNS):
+                k = first + c
+                packed[c] = L[j * K + k] if k < K and j >= k else 0.0
+            packed += COLUMNS
+        first += COLUMNS
+
+
+cdef void norms_of_block(const double* packed, const double* turned, Py_ssize_t K, double* out) noexcept nogil:
+    """``|L'w|`` of 2 LANES accounts, ``turned`` (K, 2 LANES); sums run down the columns of L."""
+    cdef lanes one[COLUMNS]
+    cdef lanes other[COLUMNS]
+    cdef lanes u, v, x, square = lanes_all(0.0), square_other = square
+    cdef Py_ssize_t first = 0, j, c
+    while first < K:
+        for c in range(COLUMNS):
+            one[c] = lanes_all(0.0)
+            other[c] = lanes_all(0.0)
+        for j in range(first, K):
+            u, v = lanes_load(turned + j * 2 * LANES), lanes_load(turned + j * 2 * LANES + LANES)
+            for c in range(COLUMNS):
+                x = lanes_all(packed[c])
+                one[c] = lanes_fma(u, x, one[c])
+                other[c] = lanes_fma(v, x, other[c])
+            packed += COLUMNS
+        for c in range(COLUMNS):
+            square = lanes_fma(one[c], one[c], square)
+            square_other = lanes_fma(other[c], other[c], square_other)
+        first += COLUMNS
+    lanes_store(out, lanes_sqrt(square))
+    lanes_store(out + LANES, lanes_sqrt(square_other))
+
+
+cdef inline void turn(const double* w, Py_ssize_t n, Py_ssize_t K, double* turned) noexcept nogil:
+    """Accounts side by side, factor by factor; those that are not there are 0."""
+    cdef Py_ssize_t i, j
+    if n < 2 * LANES:
+        memset(turned, 0, K * 2 * LANES * sizeof(double))
+        for j in range(K):
+            for i in range(n):
+                turned[j * 2 * LANES + i] = w[i * K + j]
+        return
+    for j in range(K):
+        for i in range(2 * LANES):
+            turned[j * 2 * LANES + i] = w[i * K + j]
+
+
+cdef void norms_kernel(
+    const double* w, Py_ssize_t n, Py_ssize_t K, const double* packed, double* turned, double* out
+) noexcept nogil:
+    """Norms of n accounts, block by block."""
+    cdef double found[MOST_ACCOUNTS]
+    cdef Py_ssize_t first = 0, held
+    while first < n:
+        held = min(n - first, 2 * LANES)
+        turn(w + first * K, held, K, turned)
+        norms_of_block(packed, turned, K, found)
+        memcpy(out + first, found, held * sizeof(double))
+        first += 2 * LANES
+
+
+def pack(const double[:, ::1] L not None, double[::1] packed not None):
+    """Lay a lower triangular root out for ``triangular_norms``; see ``covariance.pyi``."""
+    cdef Py_ssize_t K = L.shape[0]
+    if L.shape[1] != K or packed.shape[0] < K * (K + COLUMNS):
+        return Status.SHAPE
+    if K:
+        with nogil:
+            pack_kernel(&L[0, 0], K, &packed[0])
+    return Status.OK
+
+
+def triangular_norms(
+    const double[:, ::1] w not None, const double[::1] packed not None, double[::1] turned not None,
+    double[::1] out not None,
+):
+    """``|L'w|`` of every account; see ``covariance.pyi``."""
+    cdef Py_ssize_t n = w.shape[0], K = w.shape[1]
+    if out.shape[0] != n or packed.shape[0] < K * (K + COLUMNS) or turned.shape[0] < MOST_ACCOUNTS * K:
+        return Status.SHAPE
+    if n and K:
+        with nogil:
+            norms_kernel(&w[0, 0], n, K, &packed[0], &turned[0], &out[0])
+    elif n:
+        out[:] = 0.0
+    return Status.OK

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from crossmargin.margin.sensitivity.quadratic import norms
+from crossmargin.margin.sensitivity.quadratic import Covariance
 from floors.library import bound, library
 from harness import Case, Entry
 from machine import level
@@ -32,11 +32,12 @@ def operations(factors: int) -> int:
 class Norms:
     """Ours, and what it found last."""
 
-    def __init__(self, w: np.ndarray, covariance: np.ndarray):
-        self.given, self.found = (w, covariance), np.zeros(len(w))
+    def __init__(self, w: np.ndarray, covariance: np.ndarray, threads: int = 1):
+        self.w, self.covariance, self.threads = w, Covariance.of(covariance), threads
+        self.found = np.zeros(len(w))
 
     def __call__(self) -> None:
-        self.found = norms(*self.given)
+        self.found = self.covariance.norms(self.w, threads=self.threads)
 
 
 def peak(factors: int) -> Entry:

@@ -1,16 +1,29 @@
-"""Norms of many accounts under one covariance: ``sqrt(diag(W S W'))``, block by block."""
+"""Norms of many accounts under one covariance: ``sqrt(diag(W S W'))``, accounts in lanes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats
+from crossmargin._core import covariance as kernel
+from crossmargin.errors import raise_for_status
 
-ROWS = 512  # accounts at once: their exposures and products stay in the second-level cache up to some 100 factors
+COLUMNS, LANES = 6, 16  # of the kernel's tiles; they say how much room it needs
 
 
 def root_of(covariance: Floats) -> Floats:
     """Lower triangular L with ``L L' = S``, of a positive semi-definite S of any rank."""
+    try:
+        return np.asarray(np.linalg.cholesky(covariance))
+    except np.linalg.LinAlgError:
+        return root_of_singular(covariance)
+
+
+def root_of_singular(covariance: Floats) -> Floats:
+    """The same by eigenvalues, those below 0 within rounding counted as 0."""
     from scipy.linalg import qr
 
     values, vectors = np.linalg.eigh(covariance)
@@ -20,25 +33,48 @@ def root_of(covariance: Floats) -> Floats:
     return np.asarray(upper.T)
 
 
+@dataclass(frozen=True)
+class Covariance:
+    """A covariance made ready: its lower triangular root, laid out for the kernel."""
+
+    size: int
+    packed: Floats
+
+    @classmethod
+    def of(cls, covariance: ArrayLike) -> "Covariance":
+        """Refuses what is not finite, not symmetric or not positive semi-definite."""
+        s = check.floats("covariance", covariance, ndim=2)
+        if s.shape[0] != s.shape[1]:
+            raise check.refuse("covariance", f"have shape {(len(s),) * 2}", s.shape)
+        check.require_all("covariance", "be symmetric", s, np.abs(s - s.T) <= 1e-12 * np.abs(s).max(initial=0.0))
+        packed = np.empty(len(s) * (len(s) + COLUMNS))
+        raise_for_status(kernel.pack(np.ascontiguousarray(root_of(s)), packed), "covariance")
+        return cls(len(s), check.frozen(packed))
+
+    def norms(self, exposures: ArrayLike, *, threads: int = 1) -> Floats:
+        """``sqrt(w'S w)`` of each row w of ``exposures`` (accounts, factors), shape (accounts,).
+
+        ``|L'w|^2 = w'S w``: half the work of a product with S, and no product is written. Each account's figure
+        depends on nothing but the account. An array of doubles in rows is not copied.
+        """
+        w = np.ascontiguousarray(exposures, dtype=np.float64)
+        if w.ndim != 2 or w.shape[1] != self.size:
+            raise check.refuse("exposures", f"have {self.size} columns", w.shape)
+        found = np.empty(len(w))
+        cuts = [len(w) * part // threads for part in range(threads + 1)]
+        if threads == 1:
+            self.part(w, found)
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(lambda low, high: self.part(w[low:high], found[low:high]), cuts[:-1], cuts[1:]))
+        check.require_all("exposures", "be finite", found, np.isfinite(found))
+        return found
+
+    def part(self, w: Floats, found: Floats) -> None:
+        """Norms of some accounts, with scratch memory of their own."""
+        raise_for_status(kernel.triangular_norms(w, self.packed, np.empty(LANES * self.size), found), "covariance")
+
+
 def norms(exposures: ArrayLike, covariance: ArrayLike) -> Floats:
-    """``sqrt(w'S w)`` of each row w of ``exposures`` (accounts, factors), shape (accounts,).
-
-    The triangular product by BLAS ``dtrmm`` does half the work of a full one, ``|w L|^2 = w'S w``. A covariance that is
-    not finite, not symmetric or not positive semi-definite is refused.
-    """
-    from scipy.linalg.blas import dtrmm
-
-    s = check.floats("covariance", covariance, ndim=2)
-    if s.shape[0] != s.shape[1]:
-        raise check.refuse("covariance", f"have shape {(len(s),) * 2}", s.shape)
-    check.require_all("covariance", "be symmetric", s, np.abs(s - s.T) <= 1e-12 * np.abs(s).max(initial=0.0))
-    w = np.asarray(exposures, dtype=np.float64)
-    if w.ndim != 2 or w.shape[1] != len(s):
-        raise check.refuse("exposures", f"have {len(s)} columns", w.shape)
-    root, found = np.asfortranarray(root_of(s)), np.empty(len(w))
-    for first in range(0, len(w), ROWS):
-        part = w[first : first + ROWS]
-        turned = dtrmm(1.0, root, part.T, trans_a=1, lower=1)  # (L'w) of each account, a column
-        np.sqrt(np.einsum("ij,ij->j", turned, turned), out=found[first : first + ROWS])
-    check.require_all("exposures", "be finite", found, np.isfinite(found))
-    return found
+    """``sqrt(w'S w)`` of each row w of ``exposures``; see ``Covariance``, which a covariance used twice should be."""
+    return Covariance.of(covariance).norms(exposures)
