@@ -39,6 +39,11 @@ cdef enum:
     OP_GROUP = 34
     OP_RESIDUAL = 35
 
+cdef inline Py_ssize_t stride_of(Py_ssize_t rows) noexcept nogil:
+    """Doubles from one key to the next in a slot's table: longer rows begin on cache lines, padded with zeros."""
+    return rows if rows < 8 else (rows + 7) // 8 * 8
+
+
 cdef inline double rounded(double x, double magic) noexcept nogil:
     """Nearest multiple of the quantum; exact while sums stay below 2^53 quanta."""
     return (x + magic) - magic if magic != 0.0 else x

@@ -10,7 +10,7 @@ held alone, never on history. Complexity: the rows of the path's nodes, whatever
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
-from crossmargin._core.elements cimport element, one_row, rounded
+from crossmargin._core.elements cimport element, one_row, rounded, stride_of
 from crossmargin._core.status cimport Status
 
 
@@ -78,7 +78,7 @@ cdef void slot_step(const Plan* p, const Step* s, const double* old, int64_t ite
     if s.table < 0:
         new[0] = old[0] - had + has
         return
-    row = p.constants + s.table + item * s.element.rows
+    row = p.constants + s.table + item * stride_of(s.element.rows)
     for r in range(s.element.rows):
         new[r] = old[r] - (((had * row[r]) + magic) - magic) + (((has * row[r]) + magic) - magic)
 
@@ -174,7 +174,7 @@ cdef void total_step(const Plan* p, const Step* s, Work* w, const double* old, d
 
 cdef inline void item_row(const Plan* p, const Step* s, int64_t item, double lots, double* out) noexcept nogil:
     cdef Py_ssize_t r
-    cdef const double* row = p.constants + s.table + item * s.element.rows
+    cdef const double* row = p.constants + s.table + item * stride_of(s.element.rows)
     for r in range(s.element.rows):
         out[r] = lots * row[r]
 

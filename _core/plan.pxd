@@ -34,7 +34,7 @@ cdef struct Batch:
     Py_ssize_t n_holdings
     const int64_t* relation   # per relation: child axis, parent axis, offset of its map
     const int64_t* maps       # parent key of each child key
-    const int64_t* holding    # per holding: source, axis, offset of its items
+    const int64_t* holding    # per holding: whether its keys ascend with its items, axis, offset of its items
     const int64_t* items      # key of each source item, or -1
     const int64_t* key_start  # per axis: offset of its keys in stamp and place
     int64_t* stamp            # per key: the unit that last touched it
@@ -43,6 +43,7 @@ cdef struct Batch:
     int64_t* pair_key         # per axis x capacity
     int64_t* pair_unit        # per axis x capacity, block-local
     int64_t* parent           # per relation x capacity: parent's pair
+    int64_t* sole             # per axis: whether one holding alone makes its pairs
     double* quantity          # per holding x capacity
     double* gathered          # per argument x capacity: rows of tables by key
     int64_t* leader           # per holding: the first one with the same rows, DEAD if nobody reads it

@@ -13,7 +13,7 @@ from crossmargin._core.scenario cimport accumulate, accumulate_rounded
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
     Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL,
-    along_rows, element, elementwise_operation, rounded,
+    along_rows, element, elementwise_operation, rounded, stride_of,
 )
 from crossmargin._core.matched cimport matched
 from crossmargin._core.operands cimport Operand, operand, parents, row_of
@@ -60,19 +60,28 @@ cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize
     return Status.OK
 
 
+cdef inline Py_ssize_t last_follower(Batch* b, Py_ssize_t h) noexcept nogil:
+    """The last holding that this one leads; itself if none."""
+    cdef Py_ssize_t g, last = h
+    for g in range(h + 1, b.n_holdings):
+        if b.leader[g] == h:
+            last = g
+    return last
+
+
 cdef inline void load_rows(
     Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t unit, Py_ssize_t local
 ) noexcept nogil:
     """The rows of one holding, and of those that follow it."""
-    cdef Py_ssize_t row, g, axis = b.holding[3 * h + 1], last = h
+    cdef Py_ssize_t row, g, axis = b.holding[3 * h + 1], last = last_follower(b, h)
     cdef const int64_t* items = b.items + b.holding[3 * h + 2]
     cdef const int64_t* item = sources[h].item
     cdef const int64_t* amount = sources[h].amount
     cdef double* quantity = b.quantity + h * b.capacity
     cdef int64_t key, pair
-    for g in range(h + 1, b.n_holdings):
-        if b.leader[g] == h:
-            last = g
+    if b.sole[axis] and b.holding[3 * h] and one_key_a_row(items, &sources[h], unit):
+        load_distinct(b, sources, h, last, unit, local)
+        return
     for row in range(sources[h].start[unit], sources[h].start[unit + 1]):
         key = items[item[row]]
         if key < 0:
@@ -82,6 +91,55 @@ cdef inline void load_rows(
         for g in range(h + 1, last + 1):
             if b.leader[g] == h:
                 b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
+
+
+cdef inline bint one_key_a_row(const int64_t* items, const Source* source, Py_ssize_t unit) noexcept nogil:
+    """Whether the items of a unit ascend and all have a key."""
+    cdef Py_ssize_t row, first = source.start[unit], last = source.start[unit + 1]
+    cdef int64_t wrong = 0
+    for row in range(first, last):
+        wrong |= items[source.item[row]]
+    for row in range(first, last - 1):
+        wrong |= source.item[row + 1] - source.item[row] - 1
+    return wrong >= 0
+
+
+cdef inline void load_distinct(
+    Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t last, Py_ssize_t unit, Py_ssize_t local
+) noexcept nogil:
+    """Rows that are pairs as they stand: nobody else makes pairs of their axis, and no key comes twice."""
+    cdef Py_ssize_t g, i, l, axis = b.holding[3 * h + 1], first = sources[h].start[unit]
+    cdef Py_ssize_t n = sources[h].start[unit + 1] - first, at = b.count[axis]
+    cdef int64_t* key = b.pair_key + axis * b.capacity + at
+    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
+    if at + n > b.capacity:
+        b.full = 1
+        return
+    b.count[axis] = at + n
+    for i in range(n):
+        key[i] = items[sources[h].item[first + i]]
+        b.pair_unit[axis * b.capacity + at + i] = local
+    for g in range(h, last + 1):
+        if b.leader[g] == h:
+            for i in range(n):
+                b.quantity[g * b.capacity + at + i] = <double>sources[g].amount[first + i]
+    for l in range(b.link_start[axis], b.link_start[axis + 1]):
+        link_distinct(b, b.link[l], key, n, at, unit, local)
+
+
+cdef inline void link_distinct(
+    Batch* b, Py_ssize_t r, const int64_t* key, Py_ssize_t n, Py_ssize_t at, Py_ssize_t unit, Py_ssize_t local
+) noexcept nogil:
+    """Parents of new pairs along one relation; a run of one parent asks once."""
+    cdef const int64_t* up = b.maps + b.relation[3 * r + 2]
+    cdef int64_t* parent = b.parent + r * b.capacity + at
+    cdef int64_t seen = -1, pair = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        if up[key[i]] != seen:
+            seen = up[key[i]]
+            pair = pair_of(b, b.relation[3 * r + 1], seen, unit, local)
+        parent[i] = pair
 
 
 cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
@@ -97,8 +155,18 @@ cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
 
 
 cdef void find_links(Batch* b) noexcept nogil:
-    """Live relations in the order of their child axes."""
-    cdef Py_ssize_t axis, r, n = 0
+    """Live relations in the order of their child axes, and the axes whose pairs one holding alone makes."""
+    cdef Py_ssize_t axis, r, h, n = 0
+    for axis in range(b.n_axes):
+        b.sole[axis] = 1 if axis else 0
+    for r in range(b.n_relations):
+        if b.relation[3 * r] != DEAD:
+            b.sole[b.relation[3 * r + 1]] = 0
+    for axis in range(1, b.n_axes):
+        for h in range(b.n_holdings):
+            n += b.leader[h] == h and b.holding[3 * h + 1] == axis
+        b.sole[axis] = b.sole[axis] and n == 1
+        n = 0
     for axis in range(b.n_axes):
         b.link_start[axis] = n
         for r in range(b.n_relations):
@@ -168,9 +236,9 @@ cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept
             end = run_end(up, i, n)
             to = out + (i if up == NULL else up[i]) * R
             if magic == 0.0:
-                accumulate(table, R, R, key + i, q + i, end - i, True, to)
+                accumulate(table, stride_of(R), R, key + i, q + i, end - i, True, to)
             else:
-                beyond |= accumulate_rounded(table, R, R, key + i, q + i, end - i, magic, to)
+                beyond |= accumulate_rounded(table, stride_of(R), R, key + i, q + i, end - i, magic, to)
             i = end
     return Status.RANGE if beyond else Status.OK
 
@@ -442,14 +510,15 @@ def evaluate(
     b.maps = &maps[0] if maps.shape[0] else NULL
     b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
     b.capacity, b.full = block_pairs, 0
-    if integers.shape[0] < 2 * keys + b.n_axes * (2 + 2 * b.capacity) + b.n_relations * (1 + b.capacity) + 1:
+    if integers.shape[0] < 2 * keys + b.n_axes * (3 + 2 * b.capacity) + b.n_relations * (1 + b.capacity) + 1:
         return Status.SHAPE
     b.stamp = &integers[0]
     b.place = b.stamp + keys
     b.count = b.place + keys
     b.link_start = b.count + b.n_axes
     b.link = b.link_start + b.n_axes + 1
-    b.pair_key = b.link + b.n_relations
+    b.sole = b.link + b.n_relations
+    b.pair_key = b.sole + b.n_axes
     b.pair_unit = b.pair_key + b.n_axes * b.capacity
     b.parent = b.pair_unit + b.n_axes * b.capacity
     b.quantity = &doubles[0]

@@ -191,15 +191,16 @@ class Prepared:
 
     def currency_prices(self, book: Book) -> Floats:
         """Quote currency per unit of each unit's account currency."""
-        for row in set(book.currency.tolist()) - self.prices.keys():
+        held = np.flatnonzero(np.bincount(book.currency, minlength=len(self.prices)))
+        for row in held[np.isnan(self.prices[held])]:
             asset = book.instruments.assets[row]
             self.prices[row] = self.market.price(asset.id, asset.underlying)
-        return np.array([self.prices[row] for row in book.currency.tolist()])
+        return self.prices[book.currency]
 
     @cached_property
-    def prices(self) -> dict[int, float]:
-        """Prices of account currencies, as they are asked for."""
-        return {}
+    def prices(self) -> Floats:
+        """Price of each asset as an account currency, NaN until it is asked for."""
+        return np.full(len(self.instruments.assets), np.nan)
 
 
 def quanta_of(bound: Binding, quantum: float | Quanta) -> Quanta:

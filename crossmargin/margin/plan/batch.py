@@ -76,9 +76,10 @@ def run_range(
     holding = layout.holding.copy()
     holding[~needs.held, 1] = DEAD
     return plan.evaluate(
-        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps, holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
+        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps,
+        holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
         *units, BLOCK_UNITS, block_rows, pairs,
-        np.empty(2 * keys + n_axes * (2 + 2 * pairs) + n_relations * (1 + pairs) + 1, dtype=np.int64),
+        np.empty(2 * keys + n_axes * (3 + 2 * pairs) + n_relations * (1 + pairs) + 1, dtype=np.int64),
         np.empty((len(layout.holding) + ARGUMENTS) * pairs + needs.scratch, dtype=np.float64),
         out,
     )  # fmt: skip

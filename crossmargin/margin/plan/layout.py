@@ -35,6 +35,7 @@ class Column(IntEnum):
 
 
 DEAD = -1
+LINE = 8  # doubles of a cache line
 ARGUMENTS = 4  # columns that an operation may gather
 SORTS = {"kth", "tail_mean"}
 PRESENT = {"least", "most", "norm", "match", "group"}  # a child counts by being there
@@ -139,7 +140,8 @@ class Layout:
     def keyed(self) -> "Layout":
         """The same program over items that are keys already."""
         items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
-        return replace(self, items=joined(items), holding=table3(self.holding[:, :2].tolist(), items))
+        axes = self.holding[:, 1].tolist()
+        return replace(self, items=joined(items), holding=table3([(1, axis) for axis in axes], items))
 
     @cached_property
     def breadth(self) -> int:
@@ -206,11 +208,11 @@ def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
         bound=bound,
         nodes=nodes,
         args=np.array([*args, 0], dtype=np.int64),
-        constants=np.concatenate(chunks),
+        constants=on_lines(chunks),
         magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
-        holding=shared(table3([(number, axes[h.axis]) for number, h in enumerate(program.holdings)], items), items),
+        holding=shared(table3([(ascending(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
     )
@@ -229,7 +231,7 @@ def node_row(bound: Binding, number: int, node: Node, axes: dict[str, int], chun
     if node.op in VARIANTS:
         row[Column.TABLE] = VARIANTS[node.op].index(node.name)
     if node.op == "slot" and node.name:
-        row[Column.TABLE] = append(chunks, bound.tables[node.name])
+        row[Column.TABLE] = append(chunks, padded(bound.tables[node.name]))
     if node.free:
         row[Column.OFFSET] = append(chunks, bound.folded[number])
         row[Column.KEYS] = max(len(bound.folded[number]), 1)  # an empty table is never read
@@ -237,8 +239,24 @@ def node_row(bound: Binding, number: int, node: Node, axes: dict[str, int], chun
     return row
 
 
+def padded(table: Floats) -> Floats:
+    """Rows of LINE doubles or more end in zeros up to the next multiple, as ``stride_of`` of the kernels reads them."""
+    rest = -table.shape[1] % LINE if table.shape[1] >= LINE else 0
+    return np.pad(table, ((0, 0), (0, rest))) if rest else table
+
+
+def on_lines(chunks: Sequence[Floats]) -> Floats:
+    """The chunks in one array that begins on a cache line."""
+    size = sum(map(len, chunks))
+    room = np.empty(size + LINE)
+    skipped = -room.ctypes.data // 8 % LINE
+    return np.concatenate(chunks, out=room[skipped : skipped + size])
+
+
 def append(chunks: list[Floats], table: Floats) -> int:
-    offset = sum(len(chunk) for chunk in chunks)
+    """Put a table at the end, on a cache line; where it stands."""
+    chunks.append(np.zeros(-sum(map(len, chunks)) % LINE))
+    offset = sum(map(len, chunks))
     chunks.append(np.ascontiguousarray(table, dtype=np.float64).ravel())
     return offset
 
@@ -272,6 +290,11 @@ def shared(rows: Integers, arrays: Sequence[Integers]) -> Integers:
         same = next(i for i, other in enumerate(arrays) if np.array_equal(array, other))
         rows[row, 2] = rows[same, 2]
     return rows
+
+
+def ascending(keys: Integers) -> int:
+    """Whether the keys of items, where they have one, ascend: then no two items share one."""
+    return int((np.diff(keys[keys >= 0]) > 0).all())
 
 
 def joined(arrays: Sequence[Integers]) -> Integers:
