@@ -92,8 +92,8 @@ class Prepared:
         of the sorted book.
         """
         found = self.values(book, ("equity", "requirement"), threads=threads, quantum=quantum)
-        price = self.currency_prices(book)
-        equity, required = (level_columns(found[name]) / price[:, None] for name in ("equity", "requirement"))
+        price = self.currency_prices(book)[:, None]
+        equity, required = (level_columns(np.divide(value, price, out=value)) for value in found.values())
         return Requirements(
             method=self.method.method_name,
             parameters=self.method.parameters_name,
@@ -191,10 +191,13 @@ class Prepared:
 
     def currency_prices(self, book: Book) -> Floats:
         """Quote currency per unit of each unit's account currency."""
-        for row in set(book.currency.tolist()) - self.prices.keys():
+        price = np.zeros(len(book.instruments.assets))
+        for row in np.flatnonzero(np.bincount(book.currency)).tolist():
             asset = book.instruments.assets[row]
-            self.prices[row] = self.market.price(asset.id, asset.underlying)
-        return np.array([self.prices[row] for row in book.currency.tolist()])
+            if row not in self.prices:
+                self.prices[row] = self.market.price(asset.id, asset.underlying)
+            price[row] = self.prices[row]
+        return price[book.currency]
 
     @cached_property
     def prices(self) -> dict[int, float]:
