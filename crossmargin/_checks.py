@@ -100,7 +100,7 @@ def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> 
 def integers(name: str, values: ArrayLike, *, size: int | None = None, copy: bool = True) -> Integers:
     """int64 values, read-only; a fractional or too large number is refused, not truncated or wrapped.
 
-    Without ``copy``, contiguous int64 stays where it is: the answer is a read-only view of the same memory.
+    Without ``copy``, contiguous, aligned int64 stays where it is: the answer is a read-only view of the same memory.
     """
     raw = plain(name, values)
     if raw.dtype.kind == "u":
@@ -109,7 +109,8 @@ def integers(name: str, values: ArrayLike, *, size: int | None = None, copy: boo
         raw = np.array(values, dtype=object)
         whole = np.array([is_int64(value) for value in raw.ravel().tolist()])
         require_all(name, "be 64-bit integers", raw, whole.reshape(raw.shape))
-    array = as_array(name, raw, np.int64, "be 64-bit integers") if copy else np.asarray(raw, np.int64, order="C")
+    copied = copy or not raw.flags.aligned
+    array = as_array(name, raw, np.int64, "be 64-bit integers") if copied else np.asarray(raw, np.int64, order="C")
     shape_check(name, array, 1, size)
     return frozen(array.view())
 

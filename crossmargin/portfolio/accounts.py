@@ -41,13 +41,21 @@ class Labels:
     def of(cls, given: Iterable[str], size: int) -> "Labels":
         rows: dict[str, int] = {}
         codes = np.fromiter((rows.setdefault(value, len(rows)) for value in given), dtype=np.int64, count=size)
-        return cls(tuple(rows), check.frozen(codes) if len(rows) > 1 else None)
+        return cls.coded(tuple(rows), codes)
+
+    @classmethod
+    def coded(cls, values: tuple[str, ...], codes: Integers) -> "Labels":
+        """Texts in the order in which they come first, each row by number."""
+        return cls(values, check.frozen(codes) if len(values) > 1 else None)
 
     def __getitem__(self, row: int) -> str:
         return self.values[0 if self.codes is None else int(self.codes[row])]
 
     def taken(self, rows: Any) -> "Labels":
         return self if self.codes is None else Labels(self.values, check.frozen(self.codes[rows]))
+
+
+Texts = str | Sequence[str] | Labels  # one for all, or one for each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,11 +74,11 @@ class Accounts(Sequence[Account]):
         cls,
         ids: Sequence[str] | NDArray[np.str_],
         *,
-        currency: str | Sequence[str],
-        owner: str | Sequence[str] = "",
-        parent: str | Sequence[str] = "",
-        mode: str | Sequence[str] = "cross",
-        method: str | Sequence[str] = "",
+        currency: Texts,
+        owner: Texts = "",
+        parent: Texts = "",
+        mode: Texts = "cross",
+        method: Texts = "",
     ) -> "Accounts":
         """Accounts of these ids; every other field is one text for all, or one for each."""
         for row, name in enumerate(ids):
@@ -166,9 +174,11 @@ def names(ids: Sequence[str] | NDArray[np.str_]) -> Sequence[str]:
     return tuple(ids)
 
 
-def labels_of(field: str, given: str | Sequence[str], size: int) -> Labels:
+def labels_of(field: str, given: Texts, size: int) -> Labels:
     if isinstance(given, str):
         return Labels((given,), None)
+    if isinstance(given, Labels):
+        return given
     if len(given) != size:
         raise check.refuse(f"account {field}", f"have length {size}", len(given))
     return Labels.of(map(str, given), size)
