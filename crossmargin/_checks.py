@@ -100,7 +100,8 @@ def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> 
 def integers(name: str, values: ArrayLike, *, size: int | None = None, copy: bool = True) -> Integers:
     """int64 values, read-only; a fractional or too large number is refused, not truncated or wrapped.
 
-    Without ``copy``, contiguous, aligned int64 stays where it is: the answer is a read-only view of the same memory.
+    Without ``copy``, contiguous int64 of an array, or of read-only memory that something else hands out, stays
+    where it is: the answer is a read-only view.
     """
     raw = plain(name, values)
     if raw.dtype.kind == "u":
@@ -109,8 +110,9 @@ def integers(name: str, values: ArrayLike, *, size: int | None = None, copy: boo
         raw = np.array(values, dtype=object)
         whole = np.array([is_int64(value) for value in raw.ravel().tolist()])
         require_all(name, "be 64-bit integers", raw, whole.reshape(raw.shape))
-    copied = copy or not raw.flags.aligned
-    array = as_array(name, raw, np.int64, "be 64-bit integers") if copied else np.asarray(raw, np.int64, order="C")
+    mine = isinstance(values, np.ndarray) or not raw.flags.writeable  # nobody writes who is not told
+    kept = mine and raw.flags.aligned and not copy
+    array = np.asarray(raw, np.int64, order="C") if kept else as_array(name, raw, np.int64, "be 64-bit integers")
     shape_check(name, array, 1, size)
     return frozen(array.view())
 

@@ -62,7 +62,8 @@ class Book:
         instrument, side, ticks, id) is not copied: its contiguous int64 arrays become the book's columns
         and, once all is checked, read-only, so that writing to one raises instead of changing a checked
         book. Who writes through another view of that memory breaks the book. ``copy`` leaves the
-        caller's arrays alone and the book with its own. Out of order, or of another type, is copied.
+        caller's arrays alone and the book with its own. Out of order, or of another type, is copied, and so
+        is memory that an object other than an array hands out, unless it is read-only.
         """
         holders = Accounts.from_rows(accounts)
         owners, rank = holders.in_order()
@@ -154,7 +155,8 @@ def balance_pocket(account: Integers, pocket: Integers, cross: Pairs) -> Integer
     """The pocket whose balances stand behind each row: its own, but for those that use pocket 0."""
     if not len(cross.key):
         return pocket
-    used = pocket.copy()
+    used = np.zeros(len(pocket), dtype=np.int64)  # where all use pocket 0, memory that is never mapped
     for part in check.stretches(len(pocket)):
-        used[part][cross.holds(account[part], pocket[part])] = 0
+        own = (pocket[part] != 0) & ~cross.holds(account[part], pocket[part])
+        used[part][own] = pocket[part][own]
     return used

@@ -115,6 +115,38 @@ def test_other_forms_are_converted_and_the_rest_adopted(convert):
     assert address(book.positions["lots"]) == address(given["positions"]["lots"])
 
 
+class Handed:
+    """Something that hands out its memory, as data frames do."""
+
+    def __init__(self, values, writeable):
+        self.values = np.array(values)
+        self.values.flags.writeable = writeable
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+def test_memory_of_others_is_adopted_where_nobody_can_write_to_it(writeable):
+    given = arrays()
+    lots = given["positions"]["lots"] = Handed([4, -2, 7], writeable)
+    book = Book.of(TABLE, ACCOUNTS, **given)
+    assert np.may_share_memory(book.positions["lots"], lots.values) is not writeable
+    assert lots.values.flags.writeable is writeable
+    assert book.positions["lots"].tolist() == [4, -2, 7]
+
+
+def test_unaligned_columns_are_copied():
+    given = arrays()
+    raw = np.zeros(3 * 8 + 1, dtype=np.uint8)
+    lots = given["positions"]["lots"] = raw[1:].view(np.int64)
+    lots[:] = [4, -2, 7]
+    assert not lots.flags.aligned
+    book = Book.of(TABLE, ACCOUNTS, **given)
+    assert book.positions["lots"].flags.aligned
+    assert book.positions["lots"].tolist() == [4, -2, 7]
+
+
 def test_accounts_out_of_order_are_renumbered_in_a_copy():
     given = arrays()
     book = Book.of(TABLE, ACCOUNTS[::-1], **given)
