@@ -25,7 +25,7 @@ from crossmargin.errors import MissingExtraError
 from crossmargin.instruments import Instruments
 from crossmargin.portfolio import tables
 from crossmargin.portfolio.accounts import DEFAULTS, Accounts, Labels
-from crossmargin.portfolio.book import PLACES, Book
+from crossmargin.portfolio.book import FIELDS, Book
 from crossmargin.portfolio.units import Pairs
 
 TABLES = ("accounts", "positions", "balances", "orders", "pockets")
@@ -78,7 +78,7 @@ def to_arrow(book: Book) -> dict[str, Any]:
     ``pockets`` names those that hold something.
     """
     made = {"accounts": table_of_accounts(book.accounts)}
-    for name, fields in PLACES.items():
+    for name, fields in FIELDS.items():
         made[name] = pyarrow().table({field: written(book, field, getattr(book, name)[field]) for field in fields})
     cross = pockets_on_cross(book)
     uses = np.zeros(len(cross.key), dtype=np.int64)
@@ -207,6 +207,6 @@ def dictionary(codes: Any, values: Sequence[str]) -> Any:
 
 def pockets_on_cross(book: Book) -> Pairs:
     """Pockets of which a row uses the balances of pocket 0."""
-    rows = [getattr(book, name) for name in PLACES]
+    rows = [getattr(book, name) for name in FIELDS]
     moved = [(table, table["pocket"] != table["balance_pocket"]) for table in rows]
     return Pairs.of([(table["account"][at], table["pocket"][at]) for table, at in moved])

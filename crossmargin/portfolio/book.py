@@ -20,7 +20,7 @@ BALANCE = {"account": None, "pocket": 0, "asset": None, "atoms": None, "location
 ORDER = {"account": None, "pocket": 0, "id": None, "instrument": None, "side": None, "lots": None,
          "ticks": None, "flags": 0}  # fmt: skip
 
-PLACES = {"positions": POSITION, "balances": BALANCE, "orders": ORDER}
+FIELDS = {"positions": POSITION, "balances": BALANCE, "orders": ORDER}
 KEYS = {"positions": ("instrument", "pocket"), "balances": ("asset", "location", "available_from", "pocket"),
         "orders": ("instrument", "side", "ticks", "id")}  # fmt: skip
 
@@ -69,7 +69,7 @@ class Book:
         owners, rank = holders.in_order()
         holders.check_currency(instruments.asset_index)
         given = {"positions": positions or {}, "balances": balances or {}, "orders": orders or {}}
-        raw = {name: tables.read(name, given[name], fields, copy=copy) for name, fields in PLACES.items()}
+        raw = {name: tables.read(name, given[name], fields, copy=copy) for name, fields in FIELDS.items()}
         check_columns(raw, len(owners), instruments)
         if rank is not None:
             for columns in raw.values():

@@ -66,6 +66,14 @@ def test_a_book_comes_back_whole(positions, balances, orders, shared):
     whole(first, arrow.from_arrow(TABLE, **streams))
 
 
+def test_a_pocket_on_the_balances_of_another_comes_back():
+    pockets = {"account": [1, 2], "pocket": [3, 3], "uses": [0, 0]}
+    first = book([(1, 3, 1, 5, 0), (2, 0, 1, 4, 0)], accounts=ACCOUNTS, pockets=pockets)
+    tables = arrow.to_arrow(first)
+    assert tables["pockets"].to_pydict() == {"account": [1], "pocket": [3], "uses": [0]}  # the other holds nothing
+    whole(first, arrow.from_arrow(TABLE, **tables))
+
+
 @pytest.mark.parametrize("made", [example, lambda: book(accounts=[]), book])
 def test_files_give_the_same_book(made, tmp_path):
     first = made()
