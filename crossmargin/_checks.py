@@ -4,7 +4,7 @@ Wording: ``<name> must <rule>, was <value>`` and where, ``at row 17``.
 """
 
 import sys
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from crossmargin.errors import InvalidInputError, UnknownReferenceError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+STRETCH = 1 << 16  # rows that are looked at together where a column is checked in place
 
 
 def refuse(name: str, rule: str, value: object, place: str = "") -> InvalidInputError:
@@ -55,6 +56,21 @@ def require_all(name: str, rule: str, values: NDArray[Any], valid: NDArray[np.bo
         raise refuse(name, rule, values[bad].ravel()[0], place)
 
 
+def stretches(n_rows: int, *, overlap: int = 0) -> Iterator[slice]:
+    """Slices that cover the rows, so that what is computed of them never has the size of the input."""
+    for start in range(0, n_rows, STRETCH):
+        yield slice(start, start + STRETCH + overlap)
+
+
+def require_each(name: str, rule: str, values: NDArray[Any], good: Callable[[Any], NDArray[np.bool_]]) -> None:
+    """Refuse the first value of a column that is not good, a stretch at a time."""
+    for rows in stretches(len(values)):
+        valid = good(values[rows])
+        if not valid.all():
+            row = rows.start + first(~valid)
+            raise refuse(name, rule, values[row], f"at row {row}")
+
+
 def floats(name: str, values: ArrayLike, *, ndim: int = 1, size: int | None = None) -> Floats:
     """Finite float64 values, C-contiguous and read-only, of the wanted dimension and length."""
     raw = as_array(name, values, None, "hold numbers")
@@ -67,12 +83,11 @@ def floats(name: str, values: ArrayLike, *, ndim: int = 1, size: int | None = No
 
 
 def as_array(name: str, values: ArrayLike, dtype: Any, rule: str) -> NDArray[Any]:
-    """Convert, copying when the caller could still write to it."""
+    """Convert to a copy of its own, since the caller could still write to what was given."""
     try:
-        array = np.array(values, dtype=dtype, order="C")
+        return np.array(values, dtype=dtype, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise refuse(name, rule, values) from error
-    return array
 
 
 def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> None:
@@ -82,16 +97,32 @@ def shape_check(name: str, array: NDArray[Any], ndim: int, size: int | None) -> 
         raise refuse(name, f"have length {size}", len(array))
 
 
-def integers(name: str, values: ArrayLike, *, size: int | None = None) -> Integers:
-    """int64 values; a fractional or too large number is refused, not truncated or wrapped."""
-    raw = as_array(name, values, None, "be 64-bit integers")
-    if raw.size and raw.dtype.kind != "i":
+def integers(name: str, values: ArrayLike, *, size: int | None = None, copy: bool = True) -> Integers:
+    """int64 values, read-only; a fractional or too large number is refused, not truncated or wrapped.
+
+    Without ``copy``, contiguous int64 of an array, or of read-only memory that something else hands out, stays
+    where it is: the answer is a read-only view.
+    """
+    raw = plain(name, values)
+    if raw.dtype.kind == "u":
+        require_all(name, "be 64-bit integers", raw, raw <= np.uint64(2**63 - 1))
+    elif raw.size and raw.dtype.kind != "i":
         raw = np.array(values, dtype=object)
         whole = np.array([is_int64(value) for value in raw.ravel().tolist()])
         require_all(name, "be 64-bit integers", raw, whole.reshape(raw.shape))
-    array = as_array(name, raw, np.int64, "be 64-bit integers")
+    mine = isinstance(values, np.ndarray) or not raw.flags.writeable  # nobody writes who is not told
+    kept = mine and raw.flags.aligned and not copy
+    array = np.asarray(raw, np.int64, order="C") if kept else as_array(name, raw, np.int64, "be 64-bit integers")
     shape_check(name, array, 1, size)
-    return frozen(array)
+    return frozen(array.view())
+
+
+def plain(name: str, values: ArrayLike) -> NDArray[Any]:
+    """What was given as an array of the type it has, on its own memory where it is one."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(name, "be 64-bit integers", values) from error
 
 
 def is_int64(value: object) -> bool:

@@ -29,6 +29,10 @@ class ImprudentParametersError(InvalidInputError):
         self.rule = rule
 
 
+class MissingExtraError(CrossmarginError, ImportError):
+    """A library of an optional extra is not installed; the message names the extra."""
+
+
 class PlanError(CrossmarginError):
     """A plan is malformed; found while it is built, never while it runs."""
 

@@ -92,8 +92,8 @@ class Prepared:
         of the sorted book.
         """
         found = self.values(book, ("equity", "requirement"), threads=threads, quantum=quantum)
-        price = self.currency_prices(book)
-        equity, required = (level_columns(found[name]) / price[:, None] for name in ("equity", "requirement"))
+        price = self.currency_prices(book)[:, None]
+        equity, required = (level_columns(np.divide(value, price, out=value)) for value in found.values())
         return Requirements(
             method=self.method.method_name,
             parameters=self.method.parameters_name,

@@ -44,6 +44,8 @@ def orders(side: int, amount: Callable[[Book], Integers], *, limited: bool = Fal
 
     def read(book: Book) -> Feed:
         table = book.orders
+        if not len(table):
+            return table.start, table["instrument"], table["lots"]
         kept = np.full(len(table), fill_value=True) if side == 0 else table["side"] == side
         if limited:
             kept &= (table["flags"] & NO_LIMIT) == 0
@@ -63,11 +65,13 @@ def extreme(side: int) -> Callable[[Book], Feed]:
 
     def read(book: Book) -> Feed:
         start, item, ticks = every(book)
+        if not len(item):
+            return start, item, ticks
         unit = np.repeat(np.arange(len(start) - 1), np.diff(start))
         group = np.stack([unit, item])
         change = (np.diff(group, axis=1) != 0).any(axis=0)
-        first = np.concatenate([[True], change])[: len(item)]
-        last = np.concatenate([change, [True]])[-len(item) :] if len(item) else first
+        first = np.concatenate([[True], change])
+        last = np.concatenate([change, [True]])
         kept = last if side > 0 else first
         return cut(start, kept), item[kept], ticks[kept]
 

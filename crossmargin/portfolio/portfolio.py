@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Payoff, exact
-from crossmargin.portfolio.book import Account, Book
+from crossmargin.portfolio.accounts import Account
+from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.tables import MAX_LOTS
 
 

@@ -91,9 +91,14 @@ def capacity_of(sources: tuple[Feed, ...]) -> int:
     total = sum(int(start[-1]) for start, _, _ in sources)
     largest = total
     if n_units > 1 and total > BLOCK_ROWS:
-        largest = int(np.sum([np.diff(start) for start, _, _ in sources], axis=0).max())
+        largest = max(largest_unit(sources, units) for units in check.stretches(n_units, overlap=1))
     rows = max(min(BLOCK_ROWS, total), min(largest, total), min(BLOCK_UNITS, n_units), 1)
     return 1 << (rows - 1).bit_length()
+
+
+def largest_unit(sources: tuple[Feed, ...], units: slice) -> int:
+    """Most rows of all sources together that a unit of a stretch has."""
+    return int(np.sum([np.diff(start[units]) for start, _, _ in sources], axis=0).max(initial=0))
 
 
 def check_held(layout: Layout, book: Book) -> None:
@@ -105,6 +110,10 @@ def check_held(layout: Layout, book: Book) -> None:
         ("balance", book.balances["asset"], book.instruments.assets),
     )
     for what, item, rows in columns:
-        bad = refused[what][item]
-        if bad.any():
-            raise check.refuse(what, "be one that the method can hold", rows[item[int(np.flatnonzero(bad)[0])]].id)
+        if not refused[what].any():
+            continue
+        for part in check.stretches(len(item)):
+            bad = refused[what][item[part]]
+            if bad.any():
+                first = item[part.start + check.first(bad)]
+                raise check.refuse(what, "be one that the method can hold", rows[first].id)
