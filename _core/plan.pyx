@@ -16,34 +16,10 @@ from crossmargin._core.elements cimport (
     along_rows, element, elementwise_operation, rounded, stride_of,
 )
 from crossmargin._core.matched cimport matched
+from crossmargin._core.pairs cimport find_leaders, find_links, load_rows
 from crossmargin._core.operands cimport Operand, operand, parents, row_of
 
-# ---- which keys a unit holds ---------------------------------------------------------------
-
-cdef int64_t new_pair(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
-    """The pair of a key that this unit was not seen to hold, made with its ancestors where they are new."""
-    cdef Py_ssize_t at = b.key_start[axis] + key, l, r
-    cdef int64_t pair = b.count[axis]
-    if pair >= b.capacity:  # the caller reserved less than an axis may hold
-        b.full = 1
-        return 0
-    b.count[axis] = pair + 1
-    b.stamp[at] = unit + 1
-    b.place[at] = pair
-    b.pair_key[axis * b.capacity + pair] = key
-    b.pair_unit[axis * b.capacity + pair] = local
-    for l in range(b.link_start[axis], b.link_start[axis + 1]):
-        r = b.link[l]
-        b.parent[r * b.capacity + pair] = pair_of(
-            b, b.relation[3 * r + 1], b.maps[b.relation[3 * r + 2] + key], unit, local)
-    return pair
-
-
-cdef inline int64_t pair_of(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
-    """The pair of a key held by this unit; most were made by an earlier row."""
-    cdef Py_ssize_t at = b.key_start[axis] + key
-    return b.place[at] if b.stamp[at] == unit + 1 else new_pair(b, axis, key, unit, local)
-
+# ---- a unit --------------------------------------------------------------------------------
 
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
     """Add a unit's rows to the block: pairs, and the quantity of each holding.
@@ -58,122 +34,6 @@ cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize
         if b.leader[h] == h:
             load_rows(b, sources, h, unit, local)
     return Status.OK
-
-
-cdef inline Py_ssize_t last_follower(Batch* b, Py_ssize_t h) noexcept nogil:
-    """The last holding that this one leads; itself if none."""
-    cdef Py_ssize_t g, last = h
-    for g in range(h + 1, b.n_holdings):
-        if b.leader[g] == h:
-            last = g
-    return last
-
-
-cdef inline void load_rows(
-    Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t unit, Py_ssize_t local
-) noexcept nogil:
-    """The rows of one holding, and of those that follow it."""
-    cdef Py_ssize_t row, g, axis = b.holding[3 * h + 1], last = last_follower(b, h)
-    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
-    cdef const int64_t* item = sources[h].item
-    cdef const int64_t* amount = sources[h].amount
-    cdef double* quantity = b.quantity + h * b.capacity
-    cdef int64_t key, pair
-    if b.sole[axis] and b.holding[3 * h] and one_key_a_row(items, &sources[h], unit):
-        load_distinct(b, sources, h, last, unit, local)
-        return
-    for row in range(sources[h].start[unit], sources[h].start[unit + 1]):
-        key = items[item[row]]
-        if key < 0:
-            continue
-        pair = pair_of(b, axis, key, unit, local)
-        quantity[pair] += <double>amount[row]
-        for g in range(h + 1, last + 1):
-            if b.leader[g] == h:
-                b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
-
-
-cdef inline bint one_key_a_row(const int64_t* items, const Source* source, Py_ssize_t unit) noexcept nogil:
-    """Whether the items of a unit ascend and all have a key."""
-    cdef Py_ssize_t row, first = source.start[unit], last = source.start[unit + 1]
-    cdef int64_t wrong = 0
-    for row in range(first, last):
-        wrong |= items[source.item[row]]
-    for row in range(first, last - 1):
-        wrong |= source.item[row + 1] - source.item[row] - 1
-    return wrong >= 0
-
-
-cdef inline void load_distinct(
-    Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t last, Py_ssize_t unit, Py_ssize_t local
-) noexcept nogil:
-    """Rows that are pairs as they stand: nobody else makes pairs of their axis, and no key comes twice."""
-    cdef Py_ssize_t g, i, l, axis = b.holding[3 * h + 1], first = sources[h].start[unit]
-    cdef Py_ssize_t n = sources[h].start[unit + 1] - first, at = b.count[axis]
-    cdef int64_t* key = b.pair_key + axis * b.capacity + at
-    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
-    if at + n > b.capacity:
-        b.full = 1
-        return
-    b.count[axis] = at + n
-    for i in range(n):
-        key[i] = items[sources[h].item[first + i]]
-        b.pair_unit[axis * b.capacity + at + i] = local
-    for g in range(h, last + 1):
-        if b.leader[g] == h:
-            for i in range(n):
-                b.quantity[g * b.capacity + at + i] = <double>sources[g].amount[first + i]
-    for l in range(b.link_start[axis], b.link_start[axis + 1]):
-        link_distinct(b, b.link[l], key, n, at, unit, local)
-
-
-cdef inline void link_distinct(
-    Batch* b, Py_ssize_t r, const int64_t* key, Py_ssize_t n, Py_ssize_t at, Py_ssize_t unit, Py_ssize_t local
-) noexcept nogil:
-    """Parents of new pairs along one relation; a run of one parent asks once."""
-    cdef const int64_t* up = b.maps + b.relation[3 * r + 2]
-    cdef int64_t* parent = b.parent + r * b.capacity + at
-    cdef int64_t seen = -1, pair = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        if up[key[i]] != seen:
-            seen = up[key[i]]
-            pair = pair_of(b, b.relation[3 * r + 1], seen, unit, local)
-        parent[i] = pair
-
-
-cdef void find_leaders(Batch* b, const Source* sources) noexcept nogil:
-    """The first holding whose rows have the same items under the same axis and keys as each holding's."""
-    cdef Py_ssize_t h, g
-    for h in range(b.n_holdings):
-        b.leader[h] = h if b.holding[3 * h + 1] != DEAD else DEAD
-        for g in range(h):
-            if (sources[g].item == sources[h].item and sources[g].start == sources[h].start
-                    and b.holding[3 * g + 1] == b.holding[3 * h + 1] and b.holding[3 * g + 2] == b.holding[3 * h + 2]):
-                b.leader[h] = b.leader[g]
-                break
-
-
-cdef void find_links(Batch* b) noexcept nogil:
-    """Live relations in the order of their child axes, and the axes whose pairs one holding alone makes."""
-    cdef Py_ssize_t axis, r, h, n = 0
-    for axis in range(b.n_axes):
-        b.sole[axis] = 1 if axis else 0
-    for r in range(b.n_relations):
-        if b.relation[3 * r] != DEAD:
-            b.sole[b.relation[3 * r + 1]] = 0
-    for axis in range(1, b.n_axes):
-        for h in range(b.n_holdings):
-            n += b.leader[h] == h and b.holding[3 * h + 1] == axis
-        b.sole[axis] = b.sole[axis] and n == 1
-        n = 0
-    for axis in range(b.n_axes):
-        b.link_start[axis] = n
-        for r in range(b.n_relations):
-            if b.relation[3 * r] == axis:
-                b.link[n] = r
-                n += 1
-    b.link_start[b.n_axes] = n
 
 
 # ---- operations ----------------------------------------------------------------------------

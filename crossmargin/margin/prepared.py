@@ -47,7 +47,7 @@ class Prepared:
 
     @cached_property
     def layout(self) -> Layout:
-        return lay_out(self.bound)
+        return lay_out(self.bound, checked=True)  # by Method.prepare
 
     @cached_property
     def wanted(self) -> dict[str, int]:
@@ -63,7 +63,7 @@ class Prepared:
         self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | Quanta | None = None
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
-        layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum))
+        layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum), checked=True)
         self.check_book(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)

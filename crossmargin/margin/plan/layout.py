@@ -38,7 +38,7 @@ DEAD = -1
 LINE = 8  # doubles of a cache line
 ARGUMENTS = 4  # columns that an operation may gather
 SORTS = {"kth", "tail_mean"}
-PRESENT = {"least", "most", "norm", "match", "group"}  # a child counts by being there
+PRESENT = {"at", "least", "most", "norm", "match", "group"}  # a key may count by being there
 VARIANTS = {"mul_div": MODES, "fold": FOLDS}
 
 
@@ -83,20 +83,24 @@ class Layout:
     holding: Integers
     items: Integers
     key_start: Integers
+    checked: bool = False  # every sum was found to be 0 on an empty key (plan/empty.py)
     refusals: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
     known: dict[tuple[int, tuple[int, ...]], Run] = field(default_factory=dict, compare=False, repr=False)
 
     def run(self, capacity: int, kept: tuple[int, ...]) -> Run:
         """What these nodes need at this capacity; found once for each."""
         if (capacity, kept) not in self.known:
+            program = self.bound.program
+            ever = {*kept, *(number for _, number in program.outputs), *(part.node for part in program.parts)}
             nodes, size = self.lay_scratch(capacity, kept)
-            self.known[capacity, kept] = Run(nodes, size, *self.read(needed(self.bound, kept, self.zeros)))
+            # what is loaded must not follow what is asked: sums keep their order
+            self.known[capacity, kept] = Run(nodes, size, *self.read(needed(self.bound, sorted(ever), self.zeros)))
         return self.known[capacity, kept]
 
     def read(self, computed: Collection[int]) -> tuple[Integers, NDArray[np.bool_]]:
-        """Relations and holdings that the computed nodes go along; all of them where a key counts that holds nothing."""
+        """Relations and holdings that the computed nodes go along; all where a key may count that holds nothing."""
         nodes, holdings = self.bound.program.nodes, self.bound.program.holdings
-        if any(nodes[number].op in PRESENT for number in computed):
+        if not self.checked or any(nodes[number].op in PRESENT for number in computed):
             return self.relation, np.ones(len(holdings), dtype=bool)
         relation, used = self.relation.copy(), {int(self.nodes[number, Column.RELATION]) for number in computed}
         relation[[row for row in range(len(relation)) if row not in used], 0] = DEAD
@@ -191,8 +195,11 @@ def last_reads(bound: Binding, kept: Sequence[int], zeros: Collection[int]) -> d
     return {number: end for number, end in last.items() if number not in kept}
 
 
-def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
-    """Flatten a bound program; ``quanta`` rounds every term of every sum to its multiples."""
+def lay_out(bound: Binding, quanta: Quanta | None = None, *, checked: bool = False) -> Layout:
+    """Flatten a bound program; ``quanta`` rounds every term of every sum to its multiples.
+
+    ``checked``: its sums are 0 on empty keys, so that keys which only zeros would read need not be found.
+    """
     program = bound.program
     axes = {axis: number for number, axis in enumerate(program.axes)}
     chunks: list[Floats] = [np.zeros(max(bound.n_rows(node) for node in program.nodes))]  # what is zero is read there
@@ -212,9 +219,12 @@ def lay_out(bound: Binding, quanta: Quanta | None = None) -> Layout:
         magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
-        holding=shared(table3([(ascending(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items),
+        holding=shared(
+            table3([(ascending(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items
+        ),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
+        checked=checked,
     )
 
 

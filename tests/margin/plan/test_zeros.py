@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from crossmargin.errors import PlanError
 from crossmargin.margin.plan.batch import run
+from crossmargin.margin.plan.empty import check_empty
 from crossmargin.margin.plan.layout import Column, lay_out
 from crossmargin.margin.plan.zeros import zero_nodes
 from margin import cases
@@ -27,6 +29,25 @@ def emptied(bound, seed):
 def test_random_programs_with_empty_tables_agree_with_the_slow_evaluator(seed):
     bound = emptied(Wild(seed).bind(seed), seed)
     same(bound, book(seed, n=12))
+
+
+@cases.examples(60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_keys_that_only_zeros_would_read_change_nothing(seed):
+    """Of a plan whose sums are 0 on an empty key, as every method's are."""
+    bound, books = emptied(Wild(seed).bind(seed), seed), book(seed, n=30)
+    try:
+        check_empty(bound)
+    except PlanError:
+        reject()
+    wanted = [number for _, number in bound.program.outputs]
+    found = run(lay_out(bound, checked=True), books, wanted)
+    np.testing.assert_allclose(found, run(lay_out(bound), books, wanted), rtol=1e-12, atol=1e-9)
+    at = 0
+    for number in wanted[:3]:  # alone: the same bits
+        one = run(lay_out(bound, checked=True), books, [number])
+        at += one.shape[1]
+        assert one.tobytes() == found[:, at - one.shape[1] : at].tobytes()
 
 
 @cases.examples(30)
