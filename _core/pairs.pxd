@@ -4,7 +4,7 @@ from crossmargin._core.plan cimport DEAD, Batch, Source
 
 cdef inline int64_t new_pair(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
     """The pair of a key that this unit was not seen to hold, made with its ancestors where they are new."""
-    cdef Py_ssize_t at = b.key_start[axis] + key, n, r
+    cdef Py_ssize_t at = b.key_start[axis] + key, k, r
     cdef int64_t pair = b.count[axis]
     if pair >= b.capacity:  # the caller reserved less than an axis may hold
         b.full = 1

@@ -29,3 +29,16 @@ cdef Status scan_kernel(
 ) noexcept nogil
 
 cdef double contemplate_kernel(const double* gain, const double* row, double quantity, Py_ssize_t S) noexcept nogil
+
+cdef Status unsound(
+    const int64_t* item, const double* quantity, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_items, Py_ssize_t* bad
+) noexcept nogil
+
+cdef Status scan_rows(
+    const double* array, Py_ssize_t stride, Py_ssize_t n_items, Py_ssize_t S, const int64_t* start,
+    const int64_t* item, const double* quantity, Py_ssize_t n_units, double* loss, int64_t* row, Py_ssize_t* bad
+) noexcept nogil
+
+cdef Py_ssize_t padded(Py_ssize_t S) noexcept nogil
+cdef double* aligned_rows(const double* array, Py_ssize_t n_items, Py_ssize_t S, void** memory) noexcept nogil
+cdef bint ascending(const int64_t[::1] start, Py_ssize_t n) noexcept

@@ -21,7 +21,7 @@ from crossmargin._core.status cimport Status
 cdef enum:
     WIDEST = 12          # lanes of a tile; they stay in registers at every instruction level
     CHECKED = 4096       # holdings that are checked before they are used, while they lie in the nearest cache
-    COPIED = 8           # holdings an instrument from which a copy of its row to a cache line pays
+    COPIED = 16          # holdings an instrument from which a copy of its row to a cache line pays
 
 
 # ---- gains ---------------------------------------------------------------------------------
@@ -266,6 +266,50 @@ cdef double contemplate_kernel(const double* gain, const double* row, double qua
     return lanes_least(lanes_min(one, other)) if S > 0 else 0.0
 
 
+cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_t width, double* out) noexcept nogil:
+    """``out[i] = min(out[i], least of gain + quantity[i] row[i])`` over one strip; its gains stay in registers."""
+    cdef lanes gains[WIDEST]
+    cdef lanes q, least
+    cdef const double* row
+    cdef double found
+    cdef Py_ssize_t i, k, last = (width - 1) * LANES
+    lanes_row_load(gains, width, gain, t.rest)
+    gains[width - 1] = lanes_load_part(gain + last, t.rest, lanes_all(INFINITY))
+    for i in range(t.n):
+        row, q = t.array + t.item[i] * t.stride, lanes_all(t.quantity[i])
+        least = lanes_fma(q, lanes_load_part(row + last, t.rest, lanes_all(0.0)), gains[width - 1])
+        for k in range(width - 1):
+            least = lanes_min(lanes_fma(q, lanes_load(row + k * LANES), gains[k]), least)
+        found = lanes_least(least)
+        out[i] = found if found < out[i] else out[i]
+
+
+cdef void contemplate_all(
+    const double* gain, const double* array, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
+    double* out
+) noexcept nogil:
+    """``contemplate_kernel`` of each of n orders alone."""
+    cdef Strip t
+    cdef Py_ssize_t at = 0, width, i
+    t.stride, t.item, t.quantity, t.n = S, item, quantity, n
+    for i in range(n):
+        out[i] = INFINITY
+    while at < S:
+        width = fitting(S - at)
+        placed(&t, array, S, at, width)
+        if width == 12:
+            contemplate_strip(&t, gain + at, 12, out)
+        elif width == 6:
+            contemplate_strip(&t, gain + at, 6, out)
+        elif width == 4:
+            contemplate_strip(&t, gain + at, 4, out)
+        elif width == 2:
+            contemplate_strip(&t, gain + at, 2, out)
+        else:
+            contemplate_strip(&t, gain + at, 1, out)
+        at += width * LANES
+
+
 def gains(
     const double[:, ::1] array not None, const int64_t[::1] item not None, const double[::1] quantity not None,
     double[::1] out not None,
@@ -340,7 +384,7 @@ def contemplate_many(
     const double[::1] quantity not None, double[::1] out not None,
 ):
     """Least gain after each of some orders alone; see ``scenario.pyi``."""
-    cdef Py_ssize_t S = gain.shape[0], n = item.shape[0], n_items = array.shape[0], bad = -1, i
+    cdef Py_ssize_t S = gain.shape[0], n = item.shape[0], n_items = array.shape[0], bad = -1
     cdef Status status
     if array.shape[1] != S or not quantity.shape[0] == out.shape[0] == n:
         return Status.SHAPE, -1
@@ -350,6 +394,5 @@ def contemplate_many(
     with nogil:
         status = unsound(&item[0], &quantity[0], 0, n, n_items, &bad)
         if status == Status.OK:
-            for i in range(n):
-                out[i] = contemplate_kernel(&gain[0], &array[item[i], 0], quantity[i], S)
+            contemplate_all(&gain[0], &array[0, 0], S, &item[0], &quantity[0], n, &out[0])
     return status, bad

@@ -8,6 +8,7 @@ from timeit import Timer
 import numpy as np
 
 from crossmargin._core import scenario
+from crossmargin._core.risk_table import RiskTable
 from floors.library import bound, library
 from harness import Case, Entry, Gain, aligned, by_level, together
 from machine import CORES, level
@@ -57,6 +58,10 @@ class Batch:
     def rows(self) -> np.ndarray:
         return padded(self.array)
 
+    @cached_property
+    def table(self) -> RiskTable:
+        return RiskTable(self.array)
+
     def parts(self, number: int) -> list["Batch"]:
         """Ranges of accounts, each with starts from 0."""
         cuts = [(len(self.start) - 1) * k // number for k in range(number + 1)]
@@ -75,8 +80,7 @@ class Scan:
         self.calls, self.losses = [], []
         for part in batch.parts(threads):
             loss, row = np.empty(len(part.start) - 1), np.empty(len(part.start) - 1, dtype=np.int64)
-            work = np.empty(part.array.shape[1])
-            self.calls.append(partial(scenario.scan, part.array, part.start, part.item, part.quantity, work, loss, row))
+            self.calls.append(partial(batch.table.scan, part.start, part.item, part.quantity, loss, row))
             self.losses.append(loss)
         self.run = self.calls[0] if threads == 1 else partial(together, *self.calls)
 
@@ -105,12 +109,12 @@ def incremental(sizes: Sizes) -> Iterator[Case]:
     array, gain = aligned(rng.standard_normal((INSTRUMENTS, SCENARIOS))), aligned(rng.standard_normal(SCENARIOS))
     quantity = rng.standard_normal(sizes.orders)
     state = aligned(np.append(gain, np.full(PADDED - SCENARIOS, np.inf)))
-    many, rows = getattr(scenario, "contemplate_many", None), padded(array)
+    many, rows = scenario.contemplate_many, padded(array)
     for label, instruments in ((f"{HOT} hot rows", HOT), (f"random rows of {INSTRUMENTS:,}", INSTRUMENTS)):
         item = rng.integers(0, instruments, sizes.orders)
         ours, theirs = np.zeros(sizes.orders), np.zeros(sizes.orders)
         entries = [
-            Entry("contemplate_many", "ours", many and partial(many, gain, array, item, quantity, ours), sizes.orders,
+            Entry("contemplate_many", "ours", partial(many, gain, array, item, quantity, ours), sizes.orders,
                   lambda ours=ours: ours),
             Entry("C", "floor", bound(library(level()), "incremental_many", state, rows, PADDED, item.astype(np.int32),
                                       quantity, theirs, sizes.orders),
@@ -140,9 +144,10 @@ def full_margin(sizes: Sizes) -> Iterator[Case]:
     entries = [Entry("scan", "ours", ours.run, sizes.units, ours.result),
                Entry("C", "floor", call, sizes.units, result, target=1.3)]  # fmt: skip
     yield Case(3, "full margin, kernel", size, "account", entries, **TOLERANCE)
-    alone = Scan(one)
     timer, result = peers.full(one.array, one.item, one.quantity)
-    entries = [Entry("scan", "ours", alone.run, 1, alone.result),
+    names = {"f": one.table.loss, "i": one.item.astype(np.int64), "q": one.quantity}
+    entries = [Entry("RiskTable.loss", "ours", Timer("f(i, q)", globals=names), 1,
+                     lambda: one.table.loss(names["i"], names["q"])),
                Entry("NumPy with gather", "peer", timer, 1, result, target=15.0)]  # fmt: skip
     yield Case(3, "full margin, from Python", size, "account", entries, **TOLERANCE)
 

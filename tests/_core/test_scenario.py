@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from reference import scenario as twin
 
 from crossmargin._core import scenario
+from crossmargin._core.risk_table import RiskTable
 from crossmargin._core.status import Status
 
 
@@ -89,3 +90,49 @@ def test_nothing_held_loses_nothing():
     empty = np.zeros(0, dtype=np.int64)
     status, loss, _ = scan(array, np.array([0, 0]), empty, np.zeros(0))
     assert (status[0], loss.tolist()) == (Status.OK, [0.0])
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_scenarios=st.sampled_from([1, 2, 7, 8, 9, 45, 97]))
+def test_many_orders_are_each_contemplated_alone(seed, n_scenarios):
+    array, start, item, quantity = book(seed, n_scenarios=n_scenarios)
+    gain, out = np.random.default_rng(seed).normal(size=n_scenarios) * 100, np.empty(len(item))
+    assert scenario.contemplate_many(gain, array, item, quantity, out) == (Status.OK, -1)
+    alone = [scenario.contemplate(gain, array[i], q) for i, q in zip(item, quantity, strict=True)]
+    assert [(Status.OK, found) for found in out] == alone
+
+
+def test_many_orders_name_the_first_bad_one():
+    array, start, item, quantity = book(3)
+    out, gain = np.full(len(item), 7.0), np.zeros(9)
+    quantity[4], item[6] = np.inf, len(array)
+    assert scenario.contemplate_many(gain, array, item, quantity, out) == (Status.NOT_FINITE, 4)
+    assert (out == 7.0).all()
+    assert scenario.contemplate_many(gain[:-1], array, item, quantity, out)[0] == Status.SHAPE
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_scenarios=st.sampled_from([0, 1, 7, 8, 45, 97]))
+def test_a_kept_table_answers_as_the_scan_of_its_array(seed, n_scenarios):
+    array, start, item, quantity = book(seed, n_scenarios=n_scenarios)
+    kept, (_, loss, row) = RiskTable(array), scan(array, start, item, quantity)
+    found, at = np.empty(len(loss)), np.empty(len(loss), dtype=np.int64)
+    assert kept.scan(start, item, quantity, found, at) == (Status.OK, -1)
+    assert found.tobytes() == loss.tobytes()
+    assert at.tobytes() == row.tobytes()
+    for unit in range(len(loss)):
+        held = slice(start[unit], start[unit + 1])
+        assert (kept.loss(item[held], quantity[held]), kept.row) == (loss[unit], row[unit])
+
+
+def test_a_kept_table_refuses_by_its_answer():
+    array, start, item, quantity = book(3)
+    kept = RiskTable(array)
+    quantity[5] = np.nan
+    assert (kept.loss(item, quantity), kept.row) == (-Status.NOT_FINITE, 5)
+    quantity[5], item[2] = 1.0, -1
+    assert (kept.loss(item, quantity), kept.row) == (-Status.UNKNOWN, 2)
+    assert kept.loss(item, quantity.astype(np.float32)) == -Status.SHAPE
+    assert kept.loss(item[:-1], quantity) == -Status.SHAPE
+    assert kept.loss(item.astype(np.int32), quantity) == -Status.SHAPE
+    assert kept.scan(start[::-1].copy(), item, quantity, np.empty(30), np.empty(30, dtype=np.int64))[0] == Status.SHAPE
+    with pytest.raises(TypeError):
+        kept.loss([1, 2], quantity)
