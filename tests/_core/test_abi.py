@@ -9,6 +9,8 @@ and the change belongs into the changelog.
 
 import ctypes
 import json
+import tomllib
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -75,6 +77,18 @@ def test_interface_files_are_installed_beside_their_modules():
     for name in frozen()["functions"]:
         assert (folder / f"{name}.pxd").is_file()
         assert (folder / f"{name}.pyi").is_file()
+
+
+def test_no_installed_interface_holds_lanes():
+    """Their width follows the flags of whoever compiles: a consumer would disagree with the kernels."""
+    root = Path(__file__).resolve().parents[2]
+    left_out = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["exclude-package-data"]
+    patterns = left_out["crossmargin._core"]
+    files = list((root / "_core").glob("*.pxd"))
+    holders = [path.name for path in files if path.name == "simd.pxd" or "_core.simd cimport" in path.read_text()]
+    assert len(holders) >= 4
+    for name in holders:
+        assert any(fnmatch(name, pattern) for pattern in patterns), name
 
 
 if __name__ == "__main__":
