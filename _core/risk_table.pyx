@@ -63,7 +63,7 @@ cdef class RiskTable:
         cdef Status status
         if quantity.shape[0] != n or not loss.shape[0] == row.shape[0] == units or units < 0:
             return Status.SHAPE, -1
-        if not ascending(start, n):
+        if not ascending(&start[0], units, n):
             return Status.SHAPE, -1
         if units == 0:
             return Status.OK, -1

@@ -339,7 +339,7 @@ def scan(
     cdef Status status
     if quantity.shape[0] != n or work.shape[0] != S or not loss.shape[0] == row.shape[0] == units or units < 0:
         return Status.SHAPE, -1
-    if not ascending(start, n):
+    if not ascending(&start[0], units, n):
         return Status.SHAPE, -1
     if units == 0:
         return Status.OK, -1
@@ -356,12 +356,12 @@ def scan(
     return status, bad
 
 
-cdef bint ascending(const int64_t[::1] start, Py_ssize_t n) noexcept:
-    """Whether starts run from 0 to n without falling."""
+cdef bint ascending(const int64_t* start, Py_ssize_t units, Py_ssize_t n) noexcept nogil:
+    """Whether the starts of some units run from 0 to n without falling."""
     cdef Py_ssize_t unit
-    if start[0] != 0 or start[start.shape[0] - 1] != n:
+    if start[0] != 0 or start[units] != n:
         return False
-    for unit in range(start.shape[0] - 1):
+    for unit in range(units):
         if start[unit + 1] < start[unit]:
             return False
     return True
