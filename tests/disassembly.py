@@ -27,8 +27,8 @@ class Instruction:
 
     @property
     def stores_vector(self):
-        return self.operands.startswith("%") and "mm" in self.operands.split(",")[0] and self.operands.endswith(")") \
-            and re.match(r"v?(mov|extract|compress|scatter)", self.name) is not None
+        moves = re.match(r"v?(mov|extract|compress|scatter)", self.name) is not None
+        return moves and re.match(r"(\$0x\w+,)?%[xyz]mm", self.operands) is not None and self.operands.endswith((")", "}"))
 
 
 def parsed(text):
@@ -68,7 +68,7 @@ def innermost(body):
     """Bodies of loops that hold no other: from the target of a jump backwards to the jump; none that returns."""
     places = {x.at: i for i, x in enumerate(body)}
     spans = {(places[x.target], i) for i, x in enumerate(body) if places.get(x.target, i + 1) <= i}
-    found, nearest = [], len(body)  # from the last start backwards: the first end that was seen lies inside, or none does
+    found, nearest = [], len(body)  # the nearest end of a loop that starts later
     for first, last in sorted(spans, key=lambda span: (-span[0], span[1])):
         if last < nearest:
             found.append(body[first : last + 1])
@@ -82,7 +82,8 @@ def loops(bodies):
 
 def packed(body, register, *names):
     """How many instructions have one of these names, with or without v, and work on a kind of register."""
-    return sum(f"%{register}" in x.operands and re.fullmatch(rf"v?({'|'.join(names)})", x.name) is not None for x in body)
+    name = re.compile(rf"v?({'|'.join(names)})")
+    return sum(f"%{register}" in x.operands and name.fullmatch(x.name) is not None for x in body)
 
 
 def multiply_adds(body, register):

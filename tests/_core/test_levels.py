@@ -1,4 +1,4 @@
-"""Instruction levels beside each other: each takes the public names, is refused where it does not run, and answers alike.
+"""Instruction levels beside each other: each takes the public names, is refused where it cannot run, answers alike.
 
 Another build, e.g. one without vectors, joins by the variable CROSSMARGIN_BESIDE, its folder; see ``tests/check.py``.
 """
@@ -177,7 +177,8 @@ def test_levels_that_fuse_give_the_same_bits(answers):
 # ---- which level is taken ------------------------------------------------------------------
 def told(code, level):
     """Output of a process that asks for a level; (return code, output, errors)."""
-    done = subprocess.run([sys.executable, "-P", "-c", code], env=levels.at_level(level), text=True, capture_output=True)
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, env=levels.at_level(level), text=True, capture_output=True)
     return done.returncode, done.stdout, done.stderr
 
 
