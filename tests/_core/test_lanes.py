@@ -9,12 +9,14 @@ from math import fsum
 import numpy as np
 import pytest
 from levels import POOLS, SIZES, contemplate_many, gains, holdings, mixed, options, scan, time_values
+from margin.plan.lab import INSTRUMENTS, N_ITEMS, ROWS, Lab, outputs, table
 from reference import black as exact
 from reference import scenario as twin
 
-from crossmargin import _core
+from crossmargin import Account, Book, _core
 from crossmargin._core import black, scenario
 from crossmargin._core.status import Status
+from crossmargin.errors import KernelError
 
 OK = (Status.OK, -1)
 UNIT = 2.0**-53
@@ -146,6 +148,46 @@ def test_the_largest_figures_are_sums_as_any_other():
     np.testing.assert_array_equal(out, [np.inf, -np.inf, most] * 7)
     _, loss, row = scan(array, np.array([0, 2]), np.array([0, 0]), np.ones(2))
     assert (loss[0], row[0]) == (np.inf, 1)
+
+
+class Rows(Lab):
+    """Sums of n rows by account, from a table that is given."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table = table
+        self.m.output("sums", self.position.sum("t", rows="s"))
+
+    def of(self, held, quantum):
+        rows = ROWS | {"s": tuple(f"s{i}" for i in range(self.table.shape[1]))}
+        return outputs(self.bind(rows=rows), ["sums"], held, quantum=quantum)["sums"]
+
+    def tables(self, program, rows, seed):
+        return super().tables(program, rows, seed) | {"t": self.table}
+
+
+def two_held():
+    """An account with a lot of each of the first two items."""
+    rows = [(0, 0, 1, 0), (0, 1, 1, 0)]
+    positions = table(("account", "instrument", "lots", "open_cost"), rows)
+    return Book.of(INSTRUMENTS, [Account(id="a", currency="USD")], positions=positions)
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_rounded_sums_end_at_the_range_of_their_quantum(n, side):
+    """2^51 quanta is the most that a term or a sum may be, in whichever scenario it lies."""
+    most = side * 2.0**51
+    for at in range(n):
+        for one, two, held in ((most, 0.0, True), (most / 2, most / 2, True), (most, -most, True),
+                               (most + side, 0.0, False), (most / 2, most / 2 + side, False)):  # fmt: skip
+            figures = np.zeros((N_ITEMS, n))
+            figures[:2, at] = one, two
+            if held:
+                assert Rows(figures).of(two_held(), 1.0)[0].tolist() == [0.0] * at + [one + two] + [0.0] * (n - at - 1)
+            else:
+                with pytest.raises(KernelError, match="RANGE"):
+                    Rows(figures).of(two_held(), 1.0)
 
 
 # ---- prices --------------------------------------------------------------------------------
