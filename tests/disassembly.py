@@ -27,8 +27,8 @@ class Instruction:
 
     @property
     def stores_vector(self):
-        moves = re.match(r"v?(mov|extract|compress|scatter)", self.name) is not None
-        return moves and re.match(r"(\$0x\w+,)?%[xyz]mm", self.operands) is not None and self.operands.endswith((")", "}"))
+        moves = re.match(r"v?(mov|extract|compress|scatter)", self.name)
+        return bool(moves and re.match(r"(\$0x\w+,)?%[xyz]mm.*\)(\{.*\})?$", self.operands))
 
 
 def parsed(text):

@@ -28,7 +28,7 @@ def holdings(pool, n_scenarios, seed=0, most=8):
     """A risk array and units of at most ``most`` holdings: (array, start, item, quantity)."""
     draw = np.random.default_rng([seed, pool, n_scenarios])
     start = np.concatenate([[0], np.cumsum(draw.integers(0, most + 1, 17))]).astype(np.int64)
-    array = draw.normal(size=(pool, n_scenarios)) * 10.0 ** draw.uniform(-1, 3, (pool, 1))
+    array = np.ldexp(draw.normal(size=(pool, n_scenarios)), draw.integers(-3, 10, (pool, 1)))
     return array, start, draw.integers(0, pool, start[-1]), draw.normal(size=start[-1]) * 7
 
 

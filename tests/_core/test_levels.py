@@ -133,8 +133,8 @@ def test_prices_differ_by_units_of_their_largest_figure(answers, kind, columns):
     scale, seen = scales(columns), 0
     for name, one, other in pairs(answers, f"black/{kind}/"):
         what = name.rpartition("/")[2]
-        if what == "implied":  # its own size is its scale, and each level may err by (8 + kappa) / 2 units, kappa > 2
-            assert apart(one, other, one) <= 2 * UNITS, name
+        if what == "implied":  # each level may err by 8 + kappa of 2^-53, and kappa >= 1/2 since years count as a root
+            np.testing.assert_allclose(other, one, rtol=17 * 2.0**-53, atol=0, err_msg=name)
         else:
             assert apart(one, other, scale[what]) <= UNITS, name
         seen += 1
