@@ -1,6 +1,7 @@
 """What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
 
-Steps: the tests, lint and types, the benchmarks, mutants, long fuzzing, bounds-checked kernels, sanitized kernels.
+Steps: the tests, lint and types, the benchmarks, mutants, long fuzzing, kernels at lower instruction levels and without
+vectors, bounds-checked kernels, sanitized kernels.
 """
 
 import datetime
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 BUILT = ROOT / "build" / "check"
+LEVEL_TESTS = "tests/_core/test_levels.py"  # compares levels, whichever is loaded
 KERNEL_TESTS = ["tests/_core", "tests/margin/plan", "tests/margin/sensitivity", "tests/margin/test_delta_gamma_vega.py"]
 
 
@@ -91,6 +93,24 @@ def mutation() -> list[str]:
     return run([PYTHON, "-P", "tests/mutation.py"])
 
 
+def levels() -> list[str]:
+    """The kernels at each level below the best that is here."""
+    code = "from crossmargin import _core; print(*_core.LEVELS[: _core.LEVELS.index(_core.level)])"
+    environ = {name: value for name, value in os.environ.items() if name != "CROSSMARGIN_ISA"}
+    lower = subprocess.check_output([PYTHON, "-P", "-c", code], cwd=ROOT, env=environ, text=True).split()
+    arguments = [*KERNEL_TESTS, "--ignore", LEVEL_TESTS, "-m", "not slow_build"]
+    last = [pytest(*arguments, env=environ | {"CROSSMARGIN_ISA": level})[-1] for level in lower]
+    return last or ["one level is here"]
+
+
+def portable() -> list[str]:
+    """One lane, as a compiler without vectors has it; then its answers beside those of every level."""
+    env = install("portable", CROSSMARGIN_PORTABLE="1")
+    loaded_from("portable", env)
+    pytest(*KERNEL_TESTS, "-m", "not slow_build", env=env)
+    return pytest(LEVEL_TESTS, env=os.environ | {"CROSSMARGIN_BESIDE": str(BUILT / "portable")})
+
+
 def debug() -> list[str]:
     env = install("debug", CROSSMARGIN_DEBUG="1")
     loaded_from("debug", env)
@@ -110,7 +130,8 @@ def sanitized() -> list[str]:
 
 
 STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "mutants": mutation, "long fuzzing": fuzz,
-         "bounds checks": debug, "address and undefined-behaviour sanitizers": sanitized}
+         "instruction levels": levels, "portable path": portable, "bounds checks": debug,
+         "address and undefined-behaviour sanitizers": sanitized}
 
 
 def main() -> None:
