@@ -8,7 +8,7 @@ array: CFTC/CME, SPAN parameters.
 """
 
 from libc.math cimport INFINITY, isfinite
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 from crossmargin._core.simd cimport (
@@ -163,10 +163,10 @@ cdef Status unsound(
 ) noexcept nogil:
     """The first of some holdings that is not finite or not in the array."""
     cdef Py_ssize_t i
-    cdef int64_t beyond = 0, exponent = 0x7ff << 52, one = 1 << 52
+    cdef uint64_t beyond = 0, exponent = <uint64_t>0x7ff << 52, one = <uint64_t>1 << 52, end = n_items
     for i in range(first, last):  # the sign: an item below 0 or from n_items on, all bits of an exponent set
-        beyond |= item[i] | (n_items - 1 - item[i]) | ((double_bits(quantity[i]) & exponent) + one)
-    if beyond >= 0:
+        beyond |= item[i] | (end - 1 - <uint64_t>item[i]) | ((double_bits(quantity[i]) & exponent) + one)
+    if not beyond >> 63:
         return Status.OK
     for i in range(first, last):
         bad[0] = i

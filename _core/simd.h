@@ -47,10 +47,12 @@
 #if LANES == 1
 typedef double lanes;
 typedef int64_t lanes_int;
+typedef uint64_t lanes_uint; /* bits are computed without a sign, where overflow is defined */
 typedef int64_t lanes_mask; /* 0 or -1 */
 #else
 typedef double lanes __attribute__((vector_size(8 * LANES)));
 typedef int64_t lanes_int __attribute__((vector_size(8 * LANES)));
+typedef uint64_t lanes_uint __attribute__((vector_size(8 * LANES)));
 #if LANES == 8
 typedef __mmask8 lanes_mask;
 #else
@@ -266,37 +268,34 @@ LANES_INLINE int64_t lowest_bit(uint64_t bits) {
 
 /* ---- bits of doubles ---------------------------------------------------------------------------------------- */
 
-LANES_INLINE int64_t double_bits(double x) {
-    int64_t i;
+LANES_INLINE uint64_t double_bits(double x) {
+    uint64_t i;
     memcpy(&i, &x, sizeof i);
     return i;
 }
 
-LANES_INLINE lanes_int lanes_as_int(lanes x) {
-    lanes_int i;
+LANES_INLINE lanes_uint lanes_as_bits(lanes x) {
+    lanes_uint i;
     memcpy(&i, &x, sizeof i);
     return i;
 }
 
-LANES_INLINE lanes lanes_as_double(lanes_int i) {
+LANES_INLINE lanes lanes_of_bits(lanes_uint i) {
     lanes x;
     memcpy(&x, &i, sizeof x);
     return x;
 }
 
 /* 2^k for whole k of -1022 to 1023, given as k + 1.5 * 2^52. */
-LANES_INLINE lanes lanes_power_of_two(lanes k) {
-    return lanes_as_double((lanes_int)((lanes_as_int(k) + 1023) << 52));
-}
+LANES_INLINE lanes lanes_power_of_two(lanes k) { return lanes_of_bits((lanes_as_bits(k) + 1023u) << 52); }
 
 /* x = m 2^k with m of [sqrt(1/2), sqrt(2)), for normal x > 0; returns m. */
 LANES_INLINE lanes lanes_mantissa(lanes x, lanes *k) {
-    const lanes_int bits = lanes_as_int(x), above = bits - 0x3fe6a09e667f3bcdLL;
-    const lanes_int exponent = above & (lanes_int)(above - above + (int64_t)0xfff0000000000000LL);
+    const lanes_uint bits = lanes_as_bits(x), above = bits - 0x3fe6a09e667f3bcdu;
+    const lanes_uint exponent = above & ~(above - above + 0x000fffffffffffffu);
     /* the exponent as a double without a conversion, which AVX2 has not: its 12 bits above 2^52, less their bias */
-    const lanes_int shown = (((above >> 52) & 0xfff) ^ 0x800) + 0x4330000000000000LL;
-    *k = lanes_as_double(shown) - (0x1p52 + 2048.0);
-    return lanes_as_double(bits - exponent);
+    *k = lanes_of_bits(((above >> 52) ^ 0x800u) + 0x4330000000000000u) - (0x1p52 + 2048.0);
+    return lanes_of_bits(bits - exponent);
 }
 
 /* ---- rows of lanes: `width` of them, a constant at most 16, the last with `rest` doubles ---------------------- */

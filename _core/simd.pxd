@@ -34,4 +34,4 @@ cdef extern from "simd.h" nogil:
     uint32_t lanes_bits(lanes_mask m) noexcept
     double lanes_least(lanes v) noexcept
     int64_t lowest_bit(uint64_t bits) noexcept
-    int64_t double_bits(double x) noexcept
+    uint64_t double_bits(double x) noexcept
