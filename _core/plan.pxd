@@ -45,7 +45,7 @@ cdef struct Batch:
     int64_t* parent           # per relation x capacity: parent's pair
     int64_t* sole             # per axis: whether one holding alone makes its pairs
     double* quantity          # per holding x capacity
-    double* gathered          # per argument x capacity: rows of tables by key
+    double* gathered          # per argument, and one more, x capacity: columns of arguments and of the result
     int64_t* leader           # per holding: the first one with the same rows, DEAD if nobody reads it
     int64_t* link             # live relations, by child axis
     int64_t* link_start       # per axis: its first link

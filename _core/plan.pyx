@@ -9,15 +9,18 @@ Complexity: rows of the book x rows of their tables, plus held keys x rows a nod
 from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
-from crossmargin._core.scenario cimport accumulate, accumulate_rounded
+from crossmargin._core.scenario cimport accumulate, accumulate_rounded, least_row
 from crossmargin._core.status cimport Status
 from crossmargin._core.elements cimport (
-    Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL,
+    Element, OP_AT, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_NORM, OP_SLOT, OP_TOTAL, OP_WORST,
     along_rows, element, elementwise_operation, rounded, stride_of,
 )
 from crossmargin._core.matched cimport matched
 from crossmargin._core.pairs cimport find_leaders, find_links, load_rows
 from crossmargin._core.operands cimport Operand, operand, parents, row_of
+
+cdef enum:
+    FEW_ROWS = 4  # of a value: above, a loop over its rows pays
 
 # ---- a unit --------------------------------------------------------------------------------
 
@@ -203,6 +206,38 @@ cdef inline bint in_one_piece(const Node* node, const Operand* x) noexcept nogil
     return some
 
 
+cdef inline bint in_columns(const Node* node, const Operand* x) noexcept nogil:
+    """Whether a few rows are better worked row by row over all pairs: one argument at least goes by pair or key."""
+    cdef Py_ssize_t a
+    for a in range(node.n_args):
+        if x[a].stride != 0:
+            return node.rows <= FEW_ROWS
+    return False
+
+
+cdef void by_columns(Batch* b, const Node* node, const Operand* x, Element* e, double* out) noexcept nogil:
+    """One row of all pairs at a time: gathered, computed in one call, put back."""
+    cdef const double* row[MAX_ARGUMENTS]
+    cdef Py_ssize_t step[MAX_ARGUMENTS]
+    cdef Py_ssize_t n = b.count[node.axis], R = node.rows, r, a, i, at
+    cdef double* room
+    cdef double* found = b.gathered + MAX_ARGUMENTS * b.capacity
+    e.rows = n
+    for r in range(R):
+        for a in range(node.n_args):
+            at = r if x[a].step else 0
+            step[a] = 0 if x[a].stride == 0 else 1
+            row[a] = x[a].base + at
+            if step[a]:
+                room = b.gathered + a * b.capacity
+                for i in range(n):
+                    room[i] = row_of(&x[a], i)[at]
+                row[a] = room
+        element(e, row, step, found)
+        for i in range(n):
+            out[i * R + r] = found[i]
+
+
 cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
     """Operations within one key: read the arguments of each pair, write its rows."""
     cdef Operand x[MAX_ARGUMENTS]
@@ -225,6 +260,13 @@ cdef Status elementwise(Batch* b, const Node* node, double* out) noexcept nogil:
             step[a] = 0 if x[a].stride == 0 else 1
             row[a] = as_column(b, &x[a], b.count[node.axis], b.gathered + a * b.capacity)
         element(&e, row, step, out)
+        return Status.OK
+    if along_rows(node.op) and in_columns(node, x):
+        by_columns(b, node, x, &e, out)
+        return Status.OK
+    if node.op == OP_WORST and e.rows_in > FEW_ROWS:
+        for i in range(b.count[node.axis]):
+            out[i] = least_row(row_of(&x[0], i), e.rows_in)
         return Status.OK
     for i in range(b.count[node.axis]):
         for a in range(node.n_args):
@@ -383,7 +425,7 @@ def evaluate(
     b.parent = b.pair_unit + b.n_axes * b.capacity
     b.quantity = &doubles[0]
     b.gathered = b.quantity + b.n_holdings * b.capacity
-    b.scratch = b.gathered + MAX_ARGUMENTS * b.capacity
+    b.scratch = b.gathered + (MAX_ARGUMENTS + 1) * b.capacity
     b.leader = leader
     with nogil:
         find_leaders(&b, feed)

@@ -42,3 +42,5 @@ cdef Status scan_rows(
 cdef Py_ssize_t padded(Py_ssize_t S) noexcept nogil
 cdef double* aligned_rows(const double* array, Py_ssize_t n_items, Py_ssize_t S, void** memory) noexcept nogil
 cdef bint ascending(const int64_t* start, Py_ssize_t units, Py_ssize_t n) noexcept nogil
+
+cdef double least_row(const double* gain, Py_ssize_t S) noexcept nogil

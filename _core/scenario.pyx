@@ -7,14 +7,14 @@ risk array is checked when it is published. Complexity: holdings x scenarios. Re
 array: CFTC/CME, SPAN parameters.
 """
 
-from libc.math cimport INFINITY, isfinite
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 from crossmargin._core.simd cimport (
-    LANES, double_bits, lanes, lanes_abs, lanes_all, lanes_bits, lanes_fma, lanes_least, lanes_load, lanes_load_part,
-    lanes_lt, lanes_max, lanes_min, lanes_row_fma, lanes_row_least, lanes_row_load, lanes_row_store, lanes_row_zero,
-    lanes_store_part,
+    LANES, double_bits, lanes, lanes_abs, lanes_all, lanes_bits, lanes_eq, lanes_fma, lanes_least, lanes_load,
+    lanes_load_part, lanes_lt, lanes_mask, lanes_max, lanes_min, lanes_row_fma, lanes_row_least, lanes_row_load,
+    lanes_row_store, lanes_row_zero, lanes_store_part,
 )
 from crossmargin._core.status cimport Status
 
@@ -264,6 +264,20 @@ cdef double contemplate_kernel(const double* gain, const double* row, double qua
         one = lanes_min(lanes_fma(q, lanes_load_part(row + s, S - s, lanes_all(0.0)),
                                   lanes_load_part(gain + s, S - s, none)), one)
     return lanes_least(lanes_min(one, other)) if S > 0 else 0.0
+
+
+cdef double least_row(const double* gain, Py_ssize_t S) noexcept nogil:
+    """``min_s gain_s``, infinity of no rows, NaN if one is."""
+    cdef lanes none = lanes_all(INFINITY), least = none, x
+    cdef lanes_mask numbers = lanes_eq(none, none)
+    cdef uint32_t all_of_them = lanes_bits(numbers)
+    cdef Py_ssize_t s = 0
+    while s < S:
+        x = lanes_load(gain + s) if S - s >= LANES else lanes_load_part(gain + s, S - s, none)
+        numbers = numbers & lanes_eq(x, x)
+        least = lanes_min(x, least)
+        s += LANES
+    return lanes_least(least) if lanes_bits(numbers) == all_of_them else NAN
 
 
 cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_t width, double* out) noexcept nogil:

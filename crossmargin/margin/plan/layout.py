@@ -36,7 +36,7 @@ class Column(IntEnum):
 
 DEAD = -1
 LINE = 8  # doubles of a cache line
-ARGUMENTS = 4  # columns that an operation may gather
+ARGUMENTS = 5  # columns that an operation may gather, and its result
 SORTS = {"kth", "tail_mean"}
 PRESENT = {"at", "least", "most", "norm", "match", "group"}  # a key may count by being there
 VARIANTS = {"mul_div": MODES, "fold": FOLDS}
