@@ -1,6 +1,6 @@
 """Measures what the project promises about speed, beside peers and C floors, and writes docs/benchmarks.md.
 
-    python benchmarks/table.py                         # everything; exits 1 where a target is missed by more than twice
+    python benchmarks/table.py                         # everything; exits 1 where a target is missed by far (misses.py)
     python benchmarks/table.py --rows 4,6 [--output F] # some rows, to the screen or a file
     python benchmarks/table.py --quick                 # small sizes: shows that all forms agree, judges no ratio
 

@@ -88,6 +88,13 @@ def test_a_target_missed_by_more_than_twice_fails(ratio, direction, target, met,
     assert bool(report.far([found])) == far
 
 
+def test_a_known_miss_fails_where_it_grows(monkeypatch):
+    monkeypatch.setitem(report.MISSES, (7, "a work", "C"), report.Miss(3.0, "latency"))
+    assert not report.far([line(7.0, "<=", 1.2)])
+    assert report.far([line(7.3, "<=", 1.2)])
+    assert "- 7, a work, beside C: latency." in report.missed([line(7.0, "<=", 1.2)])
+
+
 def test_gain_of_the_second_core():
     gain = Gain(("one", "two"), ("read one", "read two"), 0.9)
     found = {"one": 10.0, "two": 6.0, "read one": 4.0, "read two": 2.0}
@@ -122,7 +129,9 @@ def test_document():
     assert "| one thread | 12 | 2 | 3.5 | 1.75 | as C |" in text
     assert "| two threads | 40 | 1 | 1.4 | 1.40 | flat |" in text
     assert "one thread: a call of 100 takes 1.0 us more than its items at the least cost: checks." in text
-    assert "Targets: 1, met 0, absent 0, missed by more than twice 1." in text
+    assert "Targets: 1, met 0, absent 0, missed 1." in text
+    assert "- 7, a work, beside C: not looked into." in text
+    assert "Missed by more than twice, or than twice what is known: 1." in text
     quick = report.document([], [line(3.0, "<=", 1.2)], [], "run", 3, judged=False)
     assert "| <= 1.2 | - |" in quick
     assert "no ratio is judged" in quick
