@@ -26,7 +26,7 @@ FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 
 # Modules with loops over lanes are compiled once more for each level that a processor may have; _core/__init__.py
 # takes the best. The baseline is what every x86-64 machine of the last fifteen years has.
-LEVELLED = {"black", "scenario", "covariance", "plan", "increment"}
+LEVELLED = {"black", "black_strict", "scenario", "covariance", "plan", "increment"}
 ON_X86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name != "nt"
 MARCH = {
     "baseline": ["-march=x86-64-v2"],
@@ -75,6 +75,8 @@ def macros(stem: str) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = TRACE_MACROS if TRACE else []
     if PORTABLE:
         found = [*found, ("CROSSMARGIN_PORTABLE", None)]
+    if stem == "black_strict":
+        found = [*found, ("LANES_UNFUSED", None)]
     return [*found, ("CROSSMARGIN_LEVELS", str(len(LEVELS)))] if stem == "status" else found
 
 
@@ -100,6 +102,7 @@ def at_level(level: str, base: Extension) -> Extension:
     return Extension(
         f"crossmargin._core.{level}.{source.stem}",
         [str(copy)],
+        define_macros=macros(source.stem),
         include_dirs=["_core"],
         depends=["_core/simd.h"],
         extra_compile_args=compile_flags(source.stem, level),

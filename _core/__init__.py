@@ -15,7 +15,7 @@ from importlib import import_module
 from crossmargin._core import status
 
 LEVELS = ("baseline", "avx2", "avx512")
-LEVELLED = ("scenario", "black", "covariance", "plan", "increment")  # each after those that it cimports
+LEVELLED = ("scenario", "black", "black_strict", "covariance", "plan", "increment")  # each after those that it cimports
 
 
 def chosen() -> str:

@@ -105,7 +105,9 @@ LANES_INLINE void lanes_store_part(double *p, lanes v, int64_t n) {
 /* ---- arithmetic -------------------------------------------------------------------------------------------- */
 
 LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c) {
-#if LANES_X86 == 8
+#if defined(LANES_UNFUSED)
+    return a * b + c;
+#elif LANES_X86 == 8
     return (lanes)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 #elif LANES_X86 == 4
     return (lanes)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
@@ -132,8 +134,10 @@ LANES_INLINE lanes lanes_sqrt(lanes x) {
 
 /* a b - p for p = a b rounded, exactly (Dekker 1971 where nothing fuses); NaN beyond 2^996 there. */
 LANES_INLINE lanes lanes_product_low(lanes a, lanes b, lanes p) {
-#if LANES_X86 >= 4
-    return lanes_fma(a, b, -p);
+#if LANES_X86 == 8
+    return (lanes)_mm512_fmsub_pd((__m512d)a, (__m512d)b, (__m512d)p);
+#elif LANES_X86 == 4
+    return (lanes)_mm256_fmsub_pd((__m256d)a, (__m256d)b, (__m256d)p);
 #else
     const lanes split = lanes_all(134217729.0), sa = split * a, sb = split * b;
     const lanes ha = sa - (sa - a), hb = sb - (sb - b), la = a - ha, lb = b - hb;

@@ -263,3 +263,28 @@ def test_lanes_keep_to_their_twins_at_every_other_level(level):
     assert done.returncode == 0, done.stdout
     assert "passed" in done.stdout
     assert "failed" not in done.stdout
+
+
+# ---- what is prepared ------------------------------------------------------------------------
+PREPARED = """
+from hashlib import sha256
+from pathlib import Path
+import crossmargin as cm
+for seed in ("crypto", "eth-options", "market-maker"):
+    desk = cm.load(Path(ROOT) / "seeds" / f"{seed}.json")
+    for name in desk.methods:
+        tables = cm.margin.load_method(desk.methods[name]).prepare(desk.instruments, desk.market).bound.tables
+        figures = b"".join(tables[key].tobytes() for key in sorted(tables))
+        print(seed, name, sha256(figures).hexdigest())
+"""
+
+
+def test_tables_that_a_method_prepares_are_the_same_at_every_level():
+    """Prices of risk arrays are strict: a margin with a quantum can be replayed on another processor."""
+    code = f"ROOT = {str(Path(__file__).resolve().parents[2])!r}\n{PREPARED}"
+    found = {
+        level: subprocess.check_output([sys.executable, "-P", "-c", code], env=levels.at_level(level), text=True)
+        for level in levels.USABLE
+    }
+    assert len(found["baseline"].splitlines()) > 9
+    assert len(set(found.values())) == 1

@@ -20,6 +20,7 @@ from crossmargin import _core
 from crossmargin._core import status
 
 FOLDER = Path(_core.__path__[0])
+SOURCES = Path(__file__).resolve().parents[2] / "_core"  # simd.h is not installed
 BUILT = _core.LEVELS[: status.levels_built() + 1]
 PORTABLE = os.environ.get("CROSSMARGIN_PORTABLE") == "1"
 PLAIN = PORTABLE or any(os.environ.get(f"CROSSMARGIN_{how}") for how in ("SANITIZE", "TRACE"))
@@ -203,7 +204,7 @@ def compiled(tmp_path):
     def run(*flags, width="12"):
         (tmp_path / "least.c").write_text(SOURCE)
         command = [CC, "-c", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-march=x86-64-v3",
-                   f"-I{FOLDER}", f"-DWIDTH={width}", *flags, "least.c", "-o", "least.o"]
+                   f"-I{SOURCES}", f"-DWIDTH={width}", *flags, "least.c", "-o", "least.o"]
         subprocess.run(command, cwd=tmp_path, check=True)
         return [functions.__wrapped__(tmp_path / "least.o")["least"]]
     return run
