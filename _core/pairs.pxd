@@ -1,6 +1,7 @@
 # Which keys the units of a block hold: pairs (unit, held key) of every axis, with their parents and quantities.
 from libc.stdint cimport int64_t
-from crossmargin._core.plan cimport DEAD, Batch, Source
+from libc.string cimport memcpy
+from crossmargin._core.plan cimport DEAD, KEYS_ARE_ITEMS, Batch, Source
 
 cdef inline int64_t new_pair(Batch* b, Py_ssize_t axis, int64_t key, Py_ssize_t unit, Py_ssize_t local) noexcept nogil:
     """The pair of a key that this unit was not seen to hold, made with its ancestors where they are new."""
@@ -46,7 +47,7 @@ cdef inline void load_rows(
     cdef const int64_t* amount = sources[h].amount
     cdef double* quantity = b.quantity + h * b.capacity
     cdef int64_t key, pair
-    if b.sole[axis] and b.holding[3 * h] and one_key_a_row(items, &sources[h], unit):
+    if b.sole[axis] and b.holding[3 * h] and one_key_a_row(b.holding[3 * h], items, &sources[h], unit):
         load_distinct(b, sources, h, last, unit, local)
         return
     for row in range(sources[h].start[unit], sources[h].start[unit + 1]):
@@ -60,14 +61,18 @@ cdef inline void load_rows(
                 b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
 
 
-cdef inline bint one_key_a_row(const int64_t* items, const Source* source, Py_ssize_t unit) noexcept nogil:
+cdef inline bint one_key_a_row(
+    int64_t order, const int64_t* items, const Source* source, Py_ssize_t unit
+) noexcept nogil:
     """Whether the items of a unit ascend and all have a key."""
     cdef Py_ssize_t row, first = source.start[unit], last = source.start[unit + 1]
+    cdef const int64_t* item = source.item
     cdef int64_t wrong = 0
-    for row in range(first, last):
-        wrong |= items[source.item[row]]
     for row in range(first, last - 1):
-        wrong |= source.item[row + 1] - source.item[row] - 1
+        wrong |= item[row + 1] - item[row] - 1
+    if order != KEYS_ARE_ITEMS:
+        for row in range(first, last):
+            wrong |= items[item[row]]
     return wrong >= 0
 
 
@@ -75,23 +80,45 @@ cdef inline void load_distinct(
     Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t last, Py_ssize_t unit, Py_ssize_t local
 ) noexcept nogil:
     """Rows that are pairs as they stand: nobody else makes pairs of their axis, and no key comes twice."""
-    cdef Py_ssize_t g, i, k, axis = b.holding[3 * h + 1], first = sources[h].start[unit]
+    cdef Py_ssize_t g, k, axis = b.holding[3 * h + 1], first = sources[h].start[unit]
     cdef Py_ssize_t n = sources[h].start[unit + 1] - first, at = b.count[axis]
     cdef int64_t* key = b.pair_key + axis * b.capacity + at
-    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
     if at + n > b.capacity:
         b.full = 1
         return
     b.count[axis] = at + n
-    for i in range(n):
-        key[i] = items[sources[h].item[first + i]]
-        b.pair_unit[axis * b.capacity + at + i] = local
+    copy_keys(b.holding[3 * h], b.items + b.holding[3 * h + 2], sources[h].item + first, n, key)
+    fill(b.pair_unit + axis * b.capacity + at, n, local)
     for g in range(h, last + 1):
         if b.leader[g] == h:
-            for i in range(n):
-                b.quantity[g * b.capacity + at + i] = <double>sources[g].amount[first + i]
+            to_doubles(sources[g].amount + first, n, b.quantity + g * b.capacity + at)
     for k in range(b.link_start[axis], b.link_start[axis + 1]):
         link_distinct(b, b.link[k], key, n, at, unit, local)
+
+
+# Loops over figures of one type of their own: what they write cannot change a pointer that they read by.
+
+cdef inline void copy_keys(
+    int64_t order, const int64_t* items, const int64_t* item, Py_ssize_t n, int64_t* key
+) noexcept nogil:
+    cdef Py_ssize_t i
+    if order == KEYS_ARE_ITEMS:
+        memcpy(key, item, n * sizeof(int64_t))
+    else:
+        for i in range(n):
+            key[i] = items[item[i]]
+
+
+cdef inline void fill(int64_t* to, Py_ssize_t n, int64_t value) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        to[i] = value
+
+
+cdef inline void to_doubles(const int64_t* amount, Py_ssize_t n, double* quantity) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        quantity[i] = <double>amount[i]
 
 
 cdef inline void link_distinct(
@@ -100,13 +127,15 @@ cdef inline void link_distinct(
     """Parents of new pairs along one relation; a run of one parent asks once."""
     cdef const int64_t* up = b.maps + b.relation[3 * r + 2]
     cdef int64_t* parent = b.parent + r * b.capacity + at
-    cdef int64_t seen = -1, pair = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        if up[key[i]] != seen:
-            seen = up[key[i]]
-            pair = pair_of(b, b.relation[3 * r + 1], seen, unit, local)
-        parent[i] = pair
+    cdef Py_ssize_t axis = b.relation[3 * r + 1], i = 0, end
+    cdef int64_t seen
+    while i < n:
+        seen = up[key[i]]
+        end = i + 1
+        while end < n and up[key[end]] == seen:
+            end += 1
+        fill(parent + i, end - i, pair_of(b, axis, seen, unit, local))
+        i = end
 
 
 cdef inline void find_leaders(Batch* b, const Source* sources) noexcept nogil:

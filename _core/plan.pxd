@@ -19,6 +19,7 @@ cdef enum:
     IDENTITY = -1
     TO_ACCOUNT = -2
     DEAD = -1           # in place of keys, a child axis or a holding's axis: no wanted output needs it
+    KEYS_ARE_ITEMS = 2  # order of a holding's keys; 1 where they ascend with the items, 0 otherwise
     MAX_HOLDINGS = 32
     MAX_ARGUMENTS = 4   # of an elementwise node
 
@@ -34,7 +35,7 @@ cdef struct Batch:
     Py_ssize_t n_holdings
     const int64_t* relation   # per relation: child axis, parent axis, offset of its map
     const int64_t* maps       # parent key of each child key
-    const int64_t* holding    # per holding: whether its keys ascend with its items, axis, offset of its items
+    const int64_t* holding    # per holding: order of its keys, axis, offset of its items
     const int64_t* items      # key of each source item, or -1
     const int64_t* key_start  # per axis: offset of its keys in stamp and place
     int64_t* stamp            # per key: the unit that last touched it

@@ -361,8 +361,12 @@ cdef void copy_out(
 
 
 cdef void clear(Batch* b) noexcept nogil:
+    """Forget a block: its pairs, and the quantities that it wrote."""
+    cdef Py_ssize_t h
+    for h in range(b.n_holdings):
+        if b.holding[3 * h + 1] != DEAD:
+            memset(b.quantity + h * b.capacity, 0, b.count[b.holding[3 * h + 1]] * sizeof(double))
     memset(b.count, 0, b.n_axes * sizeof(int64_t))
-    memset(b.quantity, 0, b.n_holdings * b.capacity * sizeof(double))
 
 
 def evaluate(
@@ -431,6 +435,8 @@ def evaluate(
         find_leaders(&b, feed)
         find_links(&b)
         memset(b.stamp, 0, keys * sizeof(int64_t))
+        memset(b.quantity, 0, b.n_holdings * b.capacity * sizeof(double))
+        memset(b.count, 0, b.n_axes * sizeof(int64_t))
         unit = first
         while unit < last and status == Status.OK:
             end = block_end(feed, b.n_holdings, unit, last, block_units, block_rows)

@@ -145,7 +145,7 @@ class Layout:
         """The same program over items that are keys already."""
         items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
         axes = self.holding[:, 1].tolist()
-        return replace(self, items=joined(items), holding=table3([(1, axis) for axis in axes], items))
+        return replace(self, items=joined(items), holding=table3([(2, axis) for axis in axes], items))
 
     @cached_property
     def breadth(self) -> int:
@@ -220,7 +220,7 @@ def lay_out(bound: Binding, quanta: Quanta | None = None, *, checked: bool = Fal
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
         holding=shared(
-            table3([(ascending(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items
+            table3([(order_of(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items
         ),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
@@ -302,8 +302,10 @@ def shared(rows: Integers, arrays: Sequence[Integers]) -> Integers:
     return rows
 
 
-def ascending(keys: Integers) -> int:
-    """Whether the keys of items, where they have one, ascend: then no two items share one."""
+def order_of(keys: Integers) -> int:
+    """2 where keys are their items, 1 where they ascend with the items that have one, so that no two share one."""
+    if np.array_equal(keys, np.arange(len(keys))):
+        return 2
     return int((np.diff(keys[keys >= 0]) > 0).all())
 
 
