@@ -1,7 +1,7 @@
 """Compile _core/*.pyx as crossmargin._core.*; everything else is in pyproject.toml."""
 
 import os
-import platform
+import sysconfig
 from pathlib import Path
 from shutil import copy2
 
@@ -25,13 +25,19 @@ TRACE_MACROS = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 
 # Modules with loops over lanes are compiled once more for each level that a processor may have; _core/__init__.py
-# takes the best. The baseline is what every x86-64 machine of the last fifteen years has.
+# takes the best. The sets are spelled out: older compilers lack their common names, and status.pyx asks for these.
 LEVELLED = {"black", "black_strict", "scenario", "covariance", "plan", "increment"}
-ON_X86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name != "nt"
+ON_X86 = (
+    sysconfig.get_platform().lower().endswith(("x86_64", "amd64"))
+    and "arm64" not in os.environ.get("ARCHFLAGS", "")
+    and os.name != "nt"
+)
+BASELINE = ["-msse4.2", "-mpopcnt"]
+AVX2 = [*BASELINE, "-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 MARCH = {
-    "baseline": ["-march=x86-64-v2"],
-    "avx2": ["-march=x86-64-v3"],
-    "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+    "baseline": BASELINE,
+    "avx2": AVX2,
+    "avx512": [*AVX2, *(f"-mavx512{part}" for part in ("f", "bw", "cd", "dq", "vl")), "-mprefer-vector-width=512"],
 }
 LEVELS = ["avx2", "avx512"] if ON_X86 and not (DEBUG or TRACE or SANITIZE or PORTABLE) else []
 

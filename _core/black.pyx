@@ -8,7 +8,8 @@ Notation: forward ``F``, strike ``K``, volatility ``sigma`` a square root of a y
 factor ``D``, ``sign`` +1.0 call and -1.0 put, ``v = sigma sqrt(T)``, ``d1 = ln(F/K) / v + v / 2``,
 ``d2 = d1 - v``.
 
-Faces take contiguous arrays of equal length, write to the arrays given last, and answer
+Faces take contiguous arrays of equal length, write to the arrays given last (which must not overlap the others), and
+answer
 ``(status, index)``: ``index`` is the first element without an answer, else -1. That element is NaN in
 every output and the rest is computed. ``Status.SHAPE`` writes nothing. Domain: ``F, K, sigma, T >= 0``,
 ``D > 0``, ``sign`` +1 or -1, else ``DOMAIN``; NaN or infinite input is ``NOT_FINITE``; a price that overflows

@@ -1,5 +1,5 @@
 # Which keys the units of a block hold: pairs (unit, held key) of every axis, with their parents and quantities.
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 from crossmargin._core.plan cimport DEAD, KEYS_ARE_ITEMS, Batch, Source
 
@@ -41,13 +41,16 @@ cdef inline void load_rows(
     Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t unit, Py_ssize_t local
 ) noexcept nogil:
     """The rows of one holding, and of those that follow it."""
-    cdef Py_ssize_t row, g, axis = b.holding[3 * h + 1], last = last_follower(b, h)
-    cdef const int64_t* items = b.items + b.holding[3 * h + 2]
+    cdef Py_ssize_t row, g, axis = b.holding[4 * h + 1], last = last_follower(b, h)
+    cdef const int64_t* items = b.items + b.holding[4 * h + 2]
     cdef const int64_t* item = sources[h].item
     cdef const int64_t* amount = sources[h].amount
     cdef double* quantity = b.quantity + h * b.capacity
     cdef int64_t key, pair
-    if b.sole[axis] and b.holding[3 * h] and one_key_a_row(b.holding[3 * h], items, &sources[h], unit):
+    if not rows_are_sound(&sources[h], unit, b.holding[4 * h + 3]):
+        b.unknown = 1
+        return
+    if b.sole[axis] and b.holding[4 * h] and one_key_a_row(b.holding[4 * h], items, &sources[h], unit):
         load_distinct(b, sources, h, last, unit, local)
         return
     for row in range(sources[h].start[unit], sources[h].start[unit + 1]):
@@ -59,6 +62,18 @@ cdef inline void load_rows(
         for g in range(h + 1, last + 1):
             if b.leader[g] == h:
                 b.quantity[g * b.capacity + pair] += <double>sources[g].amount[row]
+
+
+cdef inline bint rows_are_sound(const Source* source, Py_ssize_t unit, int64_t n_items) noexcept nogil:
+    """Whether a unit's rows lie in their column and name items: they may have changed since they were checked."""
+    cdef Py_ssize_t row, first = source.start[unit], last = source.start[unit + 1]
+    cdef const int64_t* item = source.item
+    cdef uint64_t wrong = 0
+    if first < 0 or first > last or last > source.n_rows:
+        return False
+    for row in range(first, last):
+        wrong |= <uint64_t>item[row] | (<uint64_t>n_items - 1 - <uint64_t>item[row])
+    return not wrong >> 63
 
 
 cdef inline bint one_key_a_row(
@@ -80,14 +95,14 @@ cdef inline void load_distinct(
     Batch* b, const Source* sources, Py_ssize_t h, Py_ssize_t last, Py_ssize_t unit, Py_ssize_t local
 ) noexcept nogil:
     """Rows that are pairs as they stand: nobody else makes pairs of their axis, and no key comes twice."""
-    cdef Py_ssize_t g, k, axis = b.holding[3 * h + 1], first = sources[h].start[unit]
+    cdef Py_ssize_t g, k, axis = b.holding[4 * h + 1], first = sources[h].start[unit]
     cdef Py_ssize_t n = sources[h].start[unit + 1] - first, at = b.count[axis]
     cdef int64_t* key = b.pair_key + axis * b.capacity + at
     if at + n > b.capacity:
         b.full = 1
         return
     b.count[axis] = at + n
-    copy_keys(b.holding[3 * h], b.items + b.holding[3 * h + 2], sources[h].item + first, n, key)
+    copy_keys(b.holding[4 * h], b.items + b.holding[4 * h + 2], sources[h].item + first, n, key)
     fill(b.pair_unit + axis * b.capacity + at, n, local)
     for g in range(h, last + 1):
         if b.leader[g] == h:
@@ -142,10 +157,10 @@ cdef inline void find_leaders(Batch* b, const Source* sources) noexcept nogil:
     """The first holding whose rows have the same items under the same axis and keys as each holding's."""
     cdef Py_ssize_t h, g
     for h in range(b.n_holdings):
-        b.leader[h] = h if b.holding[3 * h + 1] != DEAD else DEAD
+        b.leader[h] = h if b.holding[4 * h + 1] != DEAD else DEAD
         for g in range(h):
             if (sources[g].item == sources[h].item and sources[g].start == sources[h].start
-                    and b.holding[3 * g + 1] == b.holding[3 * h + 1] and b.holding[3 * g + 2] == b.holding[3 * h + 2]):
+                    and b.holding[4 * g + 1] == b.holding[4 * h + 1] and b.holding[4 * g + 2] == b.holding[4 * h + 2]):
                 b.leader[h] = b.leader[g]
                 break
 
@@ -160,7 +175,7 @@ cdef inline void find_links(Batch* b) noexcept nogil:
             b.sole[b.relation[3 * r + 1]] = 0
     for axis in range(1, b.n_axes):
         for h in range(b.n_holdings):
-            n += b.leader[h] == h and b.holding[3 * h + 1] == axis
+            n += b.leader[h] == h and b.holding[4 * h + 1] == axis
         b.sole[axis] = b.sole[axis] and n == 1
         n = 0
     for axis in range(b.n_axes):

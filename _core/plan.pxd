@@ -35,7 +35,7 @@ cdef struct Batch:
     Py_ssize_t n_holdings
     const int64_t* relation   # per relation: child axis, parent axis, offset of its map
     const int64_t* maps       # parent key of each child key
-    const int64_t* holding    # per holding: order of its keys, axis, offset of its items
+    const int64_t* holding    # per holding: order of its keys, axis, offset of its items, how many
     const int64_t* items      # key of each source item, or -1
     const int64_t* key_start  # per axis: offset of its keys in stamp and place
     int64_t* stamp            # per key: the unit that last touched it
@@ -53,12 +53,14 @@ cdef struct Batch:
     double* scratch
     Py_ssize_t capacity       # pairs of an axis
     bint full                 # an axis holds more
+    bint unknown              # a row names no item of its holding, or lies outside its column
 
 # Rows of a book that feed one source: item and amount per row, cut by unit.
 cdef struct Source:
     const int64_t* start
     const int64_t* item
     const int64_t* amount
+    Py_ssize_t n_rows
 
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil
 cdef Status run_block(Batch* b) noexcept nogil

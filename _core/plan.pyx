@@ -80,7 +80,7 @@ cdef Status slot(Batch* b, const Node* node, double magic, double* out) noexcept
 
     Runs of pairs of one parent add up in registers, in the order of the pairs.
     """
-    cdef Py_ssize_t axis = b.holding[3 * node.holding + 1], R = node.rows, n = b.count[axis], i = 0, end
+    cdef Py_ssize_t axis = b.holding[4 * node.holding + 1], R = node.rows, n = b.count[axis], i = 0, end
     cdef const double* q = b.quantity + node.holding * b.capacity
     cdef const int64_t* key = b.pair_key + axis * b.capacity
     cdef const int64_t* up = NULL
@@ -356,7 +356,7 @@ cdef void copy_out(
         x = operand(b, wanted[w], 0)
         for i in range(n):
             for r in range(R):
-                out[(first + i) * width + at + r] = row_of(&x, i)[r]
+                out[(first + i) * width + at + r] = row_of(&x, i)[r] + 0.0  # no negative zero
         at += R
 
 
@@ -364,8 +364,8 @@ cdef void clear(Batch* b) noexcept nogil:
     """Forget a block: its pairs, and the quantities that it wrote."""
     cdef Py_ssize_t h
     for h in range(b.n_holdings):
-        if b.holding[3 * h + 1] != DEAD:
-            memset(b.quantity + h * b.capacity, 0, b.count[b.holding[3 * h + 1]] * sizeof(double))
+        if b.holding[4 * h + 1] != DEAD:
+            memset(b.quantity + h * b.capacity, 0, b.count[b.holding[4 * h + 1]] * sizeof(double))
     memset(b.count, 0, b.n_axes * sizeof(int64_t))
 
 
@@ -397,6 +397,8 @@ def evaluate(
     cdef const int64_t[::1] column
     cdef Py_ssize_t s, unit, local, end, keys = key_start[key_start.shape[0] - 1]
     cdef Status status = Status.OK
+    if holding.shape[1] != 4:
+        return Status.SHAPE
     if not len(sources) == holding.shape[0] <= MAX_HOLDINGS or nodes.shape[1] * sizeof(int64_t) != sizeof(Node):
         return Status.SHAPE
     for s in range(holding.shape[0]):
@@ -405,8 +407,11 @@ def evaluate(
             return Status.SHAPE
         feed[s].start = &column[0]
         column = sources[s][1]
+        feed[s].n_rows = column.shape[0]
         feed[s].item = &column[0] if column.shape[0] else NULL
         column = sources[s][2]
+        if column.shape[0] != feed[s].n_rows:
+            return Status.SHAPE
         feed[s].amount = &column[0] if column.shape[0] else NULL
     b.n_nodes, b.n_axes = nodes.shape[0], key_start.shape[0] - 1
     b.n_relations, b.n_holdings = relation.shape[0], holding.shape[0]
@@ -415,7 +420,7 @@ def evaluate(
     b.relation = &relation[0, 0] if b.n_relations else NULL
     b.maps = &maps[0] if maps.shape[0] else NULL
     b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
-    b.capacity, b.full = block_pairs, 0
+    b.capacity, b.full, b.unknown = block_pairs, 0, 0
     if integers.shape[0] < 2 * keys + b.n_axes * (3 + 2 * b.capacity) + b.n_relations * (1 + b.capacity) + 1:
         return Status.SHAPE
     b.stamp = &integers[0]
@@ -443,8 +448,8 @@ def evaluate(
             clear(&b)
             for local in range(end - unit):
                 load_unit(&b, feed, unit + local, local)
-            if b.full:
-                status = Status.CAPACITY
+            if b.full or b.unknown:
+                status = Status.CAPACITY if b.full else Status.UNKNOWN
                 break
             status = run_block(&b)
             copy_out(&b, wanted, &out[0, 0], out.shape[1], unit, end - unit)

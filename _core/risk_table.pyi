@@ -5,7 +5,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 class RiskTable:
-    """A risk array (n_instruments, n_scenarios), gain > 0, copied once to rows on cache lines.
+    """A risk array (n_instruments, n_scenarios), gain > 0, copied once to rows on cache lines; one that is not finite is refused.
 
     ``row`` is the worst row of the last ``loss``, or the place of its first bad holding. One thread at a time.
     """

@@ -4,6 +4,7 @@ A memoryview costs more than the arithmetic of an account; ``loss`` takes plain 
 """
 
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 from crossmargin._core.scenario cimport aligned_rows, ascending, least_gain, padded, scan_rows, unsound
@@ -13,7 +14,12 @@ from crossmargin._core.status cimport Status
 cdef class RiskTable:
 
     def __cinit__(self, const double[:, ::1] array not None):
+        cdef Py_ssize_t i, s
         self.n_items, self.S, self.row = array.shape[0], array.shape[1], -1
+        for i in range(self.n_items):
+            for s in range(self.S):
+                if not isfinite(array[i, s]):
+                    raise ValueError(f"array must be finite, was {array[i, s]} at row {i}")
         if self.n_items and self.S:
             self.rows = aligned_rows(&array[0, 0], self.n_items, self.S, &self.memory)
             if self.rows == NULL:

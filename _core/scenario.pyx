@@ -253,7 +253,7 @@ cdef double contemplate_kernel(const double* gain, const double* row, double qua
     """``min_s (gain_s + quantity row_s)``: what an order would leave; 0 of no scenarios."""
     cdef lanes q = lanes_all(quantity), none = lanes_all(INFINITY), one = none, other = none
     cdef Py_ssize_t s = 0
-    while s + 2 * LANES <= S:  # two chains: a minimum does not depend on how its figures are grouped
+    while s + 2 * LANES <= S:  # two chains: but for zeros a minimum does not depend on how figures are grouped
         one = lanes_min(lanes_fma(q, lanes_load(row + s), lanes_load(gain + s)), one)
         other = lanes_min(lanes_fma(q, lanes_load(row + s + LANES), lanes_load(gain + s + LANES)), other)
         s += 2 * LANES
@@ -263,7 +263,7 @@ cdef double contemplate_kernel(const double* gain, const double* row, double qua
     if s < S:
         one = lanes_min(lanes_fma(q, lanes_load_part(row + s, S - s, lanes_all(0.0)),
                                   lanes_load_part(gain + s, S - s, none)), one)
-    return lanes_least(lanes_min(one, other)) if S > 0 else 0.0
+    return lanes_least(lanes_min(one, other)) + 0.0 if S > 0 else 0.0  # no sign of a zero
 
 
 cdef double least_row(const double* gain, Py_ssize_t S) noexcept nogil:
@@ -277,7 +277,7 @@ cdef double least_row(const double* gain, Py_ssize_t S) noexcept nogil:
         numbers = numbers & lanes_eq(x, x)
         least = lanes_min(x, least)
         s += LANES
-    return lanes_least(least) if lanes_bits(numbers) == all_of_them else NAN
+    return lanes_least(least) + 0.0 if lanes_bits(numbers) == all_of_them else NAN
 
 
 cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_t width, double* out) noexcept nogil:
@@ -287,14 +287,15 @@ cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_
     cdef const double* row
     cdef double found
     cdef Py_ssize_t i, k, last = (width - 1) * LANES
-    lanes_row_load(gains, width, gain, t.rest)
+    for k in range(width - 1):
+        gains[k] = lanes_load(gain + k * LANES)
     gains[width - 1] = lanes_load_part(gain + last, t.rest, lanes_all(INFINITY))
     for i in range(t.n):
         row, q = t.array + t.item[i] * t.stride, lanes_all(t.quantity[i])
         least = lanes_fma(q, lanes_load_part(row + last, t.rest, lanes_all(0.0)), gains[width - 1])
         for k in range(width - 1):
             least = lanes_min(lanes_fma(q, lanes_load(row + k * LANES), gains[k]), least)
-        found = lanes_least(least)
+        found = lanes_least(least) + 0.0
         out[i] = found if found < out[i] else out[i]
 
 
@@ -402,11 +403,12 @@ def contemplate_many(
     cdef Status status
     if array.shape[1] != S or not quantity.shape[0] == out.shape[0] == n:
         return Status.SHAPE, -1
-    if n == 0 or S == 0:
-        out[:] = 0.0
+    if n == 0:
         return Status.OK, -1
     with nogil:
         status = unsound(&item[0], &quantity[0], 0, n, n_items, &bad)
-        if status == Status.OK:
+        if status == Status.OK and S == 0:
+            memset(&out[0], 0, n * sizeof(double))
+        elif status == Status.OK:
             contemplate_all(&gain[0], &array[0, 0], S, &item[0], &quantity[0], n, &out[0])
     return status, bad

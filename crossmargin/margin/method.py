@@ -1,5 +1,6 @@
 """What every margin method is: immutable parameters with a date and a source, and the plan they build."""
 
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -67,7 +68,7 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
         """Build the plan and fill its tables: everything that a mark, a clock or a parameter decides."""
         prepared = self.bind(instruments, market)
         check_empty(prepared.bound)
-        return prepared
+        return replace(prepared, checked=True)
 
     def bind(self, instruments: Instruments, market: Market) -> Prepared:
         """``prepare`` without the check that summed expressions are 0 where nothing is held."""

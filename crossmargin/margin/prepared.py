@@ -40,6 +40,7 @@ class Prepared:
     instruments: Instruments
     market: Market
     bound: Binding
+    checked: bool = False  # under these figures every sum is 0 on an empty key; without it nothing is skipped
 
     @property
     def program(self) -> Program:
@@ -47,7 +48,7 @@ class Prepared:
 
     @cached_property
     def layout(self) -> Layout:
-        return lay_out(self.bound, checked=True)  # by Method.prepare
+        return lay_out(self.bound, checked=self.checked)
 
     @cached_property
     def wanted(self) -> dict[str, int]:
@@ -63,7 +64,9 @@ class Prepared:
         self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | Quanta | None = None
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
-        layout = self.layout if quantum is None else lay_out(self.bound, quanta_of(self.bound, quantum), checked=True)
+        layout = self.layout
+        if quantum is not None:
+            layout = lay_out(self.bound, quanta_of(self.bound, quantum), checked=self.checked)
         self.check_book(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)

@@ -52,8 +52,9 @@ def from_arrow(
     """Build a book of Arrow tables, or of whatever hands one out by ``__arrow_c_stream__``.
 
     ``accounts`` may be ``Account`` objects as well. Ids are matched with those of ``instruments``, so that tables
-    written beside others are renumbered, or refused with the first id that is not among them. Arrow's
-    memory is immutable, so what is adopted stays valid.
+    written beside others are renumbered, or refused with the first id that is not among them. Arrow
+    says that its memory does not change, and what is adopted is trusted in that: a table made over an array that is
+    written to afterwards changes the book. A row that then names nothing is refused when a plan reads it.
     """
     holders = accounts if isinstance(accounts, Sequence) else accounts_of(read_table("accounts", accounts))
     held = Accounts.from_rows(holders)

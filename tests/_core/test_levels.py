@@ -280,7 +280,7 @@ for seed in ("crypto", "eth-options", "market-maker"):
 
 
 def test_tables_that_a_method_prepares_are_the_same_at_every_level():
-    """Prices of risk arrays are strict: a margin with a quantum can be replayed on another processor."""
+    """Prices of risk arrays are strict; NumPy's own functions do not follow ``CROSSMARGIN_ISA``."""
     code = f"ROOT = {str(Path(__file__).resolve().parents[2])!r}\n{PREPARED}"
     found = {
         level: subprocess.check_output([sys.executable, "-P", "-c", code], env=levels.at_level(level), text=True)

@@ -136,3 +136,6 @@ def test_a_kept_table_refuses_by_its_answer():
     assert kept.scan(start[::-1].copy(), item, quantity, np.empty(30), np.empty(30, dtype=np.int64))[0] == Status.SHAPE
     with pytest.raises(TypeError):
         kept.loss([1, 2], quantity)
+    array[3, 2] = np.inf
+    with pytest.raises(ValueError, match="array must be finite, was inf at row 3"):
+        RiskTable(array)

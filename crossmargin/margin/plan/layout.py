@@ -144,8 +144,8 @@ class Layout:
     def keyed(self) -> "Layout":
         """The same program over items that are keys already."""
         items = [np.arange(self.bound.size(h.axis), dtype=np.int64) for h in self.bound.program.holdings]
-        axes = self.holding[:, 1].tolist()
-        return replace(self, items=joined(items), holding=table3([(2, axis) for axis in axes], items))
+        holding = laid_holdings([(2, axis) for axis in self.holding[:, 1].tolist()], items)
+        return replace(self, items=joined(items), holding=holding)
 
     @cached_property
     def breadth(self) -> int:
@@ -219,9 +219,7 @@ def lay_out(bound: Binding, quanta: Quanta | None = None, *, checked: bool = Fal
         magic=np.zeros(len(program.nodes)) if quanta is None else quanta.magic,
         relation=table3([(axes[c], axes[p]) for c, p in program.relations], maps),
         maps=joined(maps),
-        holding=shared(
-            table3([(order_of(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items), items
-        ),
+        holding=laid_holdings([(order_of(bound.items[h.name]), axes[h.axis]) for h in program.holdings], items),
         items=joined(items),
         key_start=np.cumsum([0, *sizes]).astype(np.int64),
         checked=checked,
@@ -292,6 +290,12 @@ def table3(pairs: Sequence[tuple[int, int]], arrays: Sequence[Integers]) -> Inte
     offsets = np.cumsum([0, *(len(a) for a in arrays)])[:-1]
     rows = [(*pair, int(offset)) for pair, offset in zip(pairs, offsets, strict=True)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def laid_holdings(pairs: Sequence[tuple[int, int]], items: Sequence[Integers]) -> Integers:
+    """Rows (order, axis, offset of the items, how many); equal items have one offset."""
+    sizes = np.array([len(array) for array in items], dtype=np.int64)
+    return np.column_stack([shared(table3(pairs, items), items), sizes])
 
 
 def shared(rows: Integers, arrays: Sequence[Integers]) -> Integers:

@@ -15,7 +15,7 @@ Known = list[bool]
 UNBOUNDED = {"quotient", "mul_div", "residual", "round"}
 ALL = {"add", "sub", "min", "max", "concat"}  # zero where all arguments are
 FIRST = {
-    "neg", "abs", "positive", "short", "root", "sided", "tiers", "worst", "best", "kth", "tail_mean", "at_worst",
+    "neg", "abs", "positive", "short", "root", "worst", "best", "kth", "tail_mean", "at_worst",
     "fold", "total", "least", "most", "at",
 }  # fmt: skip
 
@@ -26,10 +26,15 @@ def product(node: Node, zero: Known, unbounded: Known) -> bool:
     return (zero[one] and not unbounded[other]) or (zero[other] and not unbounded[one])
 
 
+def sided(node: Node, zero: Known, unbounded: Known) -> bool:
+    """Nothing to weigh, by figures that are finite."""
+    return zero[node.args[0]] and not (unbounded[node.args[1]] or unbounded[node.args[2]])
+
+
 def tiered(node: Node, zero: Known, unbounded: Known) -> bool:
     """No size, or no rates."""
     size, _, rates = node.args
-    return zero[size] or (zero[rates] and not unbounded[size])
+    return (zero[size] and not unbounded[rates]) or (zero[rates] and not unbounded[size])
 
 
 RULES: dict[str, Callable[[Node, Known, Known], bool]] = {
@@ -37,6 +42,7 @@ RULES: dict[str, Callable[[Node, Known, Known], bool]] = {
     **dict.fromkeys(FIRST, lambda node, zero, _: zero[node.args[0]]),
     "scale": product,
     "product": product,
+    "sided": sided,
     "tiers": tiered,
     "pick": lambda node, zero, _: zero[node.args[0]] and zero[node.args[2]],
     "norm": lambda node, zero, _: zero[node.args[0]] and zero[node.args[3]],
@@ -48,9 +54,15 @@ def zero_nodes(bound: Binding) -> frozenset[int]:
     zero: Known = []
     unbounded: Known = []
     for number, node in bound.program:
-        unbounded.append(not node.free and (node.op in UNBOUNDED or any(unbounded[a] for a in node.args)))
+        unbounded.append(may_be_infinite(bound, number, node, unbounded))
         zero.append(is_zero(bound, number, node, zero, unbounded))
     return frozenset(number for number, node in bound.program if zero[number] and not node.free)
+
+
+def may_be_infinite(bound: Binding, number: int, node: Node, unbounded: Known) -> bool:
+    if node.free:
+        return not np.isfinite(bound.folded[number].astype(np.float64)).all()
+    return node.op in UNBOUNDED or any(unbounded[argument] for argument in node.args)
 
 
 def is_zero(bound: Binding, number: int, node: Node, zero: Known, unbounded: Known) -> bool:

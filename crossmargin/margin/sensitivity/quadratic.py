@@ -58,16 +58,17 @@ class Covariance:
         depends on nothing but the account. An array of doubles in rows is not copied.
         """
         w = np.ascontiguousarray(exposures, dtype=np.float64)
+        parts = max(1, min(check.integer("threads", threads, low=1), len(w)))
         if w.ndim != 2 or w.shape[1] != self.size:
             raise check.refuse("exposures", f"have {self.size} columns", w.shape)
         found = np.empty(len(w))
-        cuts = [len(w) * part // threads for part in range(threads + 1)]
-        if threads == 1:
+        cuts = [len(w) * part // parts for part in range(parts + 1)]
+        if parts == 1:
             self.part(w, found)
         else:
-            with ThreadPoolExecutor(threads) as pool:
+            with ThreadPoolExecutor(parts) as pool:
                 list(pool.map(lambda low, high: self.part(w[low:high], found[low:high]), cuts[:-1], cuts[1:]))
-        check.require_all("exposures", "be finite", found, np.isfinite(found))
+        check.require_all("exposures", "have finite norms", found, np.isfinite(found))
         return found
 
     def part(self, w: Floats, found: Floats) -> None:

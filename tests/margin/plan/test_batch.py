@@ -14,7 +14,7 @@ from margin.plan.wild import Wild, symmetric
 from crossmargin import Book, Portfolio
 from crossmargin.errors import InvalidInputError, KernelError
 from crossmargin.margin.plan import OPERATIONS, evaluate
-from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS, run_feeds
+from crossmargin.margin.plan.batch import BLOCK_ROWS, BLOCK_UNITS, run_feeds, sources_of
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.layout import lay_out
@@ -431,3 +431,17 @@ def test_an_axis_with_several_ways_to_it():
     narrow.__dict__["breadth"] = 1
     with pytest.raises(KernelError, match="CAPACITY"):
         run_feeds(narrow, (feed,), 1, charge)
+
+
+@pytest.mark.parametrize(("column", "figure"), [("item", 10**12), ("item", -1), ("start", 10**6), ("start", -3)])
+def test_columns_that_changed_after_they_were_checked_are_refused(everything, column, figure):
+    """A book may stand on memory that others write to: a row that names no item answers UNKNOWN, and reads nothing."""
+    layout, books = lay_out(everything), book(4, n=5)
+    feeds = [tuple(np.array(part) for part in feed) for feed in sources_of(layout, books)]
+    wanted = [number for _, number in everything.program.outputs]
+    run_feeds(layout, tuple(feeds), len(books), wanted)
+    for feed in feeds:
+        if len(feed[1]):
+            feed[0 if column == "start" else 1][1] = figure
+    with pytest.raises(KernelError, match="UNKNOWN"):
+        run_feeds(layout, tuple(feeds), len(books), wanted)

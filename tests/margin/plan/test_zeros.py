@@ -11,7 +11,7 @@ from crossmargin.margin.plan.empty import check_empty
 from crossmargin.margin.plan.layout import Column, lay_out
 from crossmargin.margin.plan.zeros import zero_nodes
 from margin import cases
-from margin.plan.lab import book, same
+from margin.plan.lab import Lab, book, same
 from margin.plan.wild import Wild
 
 
@@ -71,3 +71,20 @@ def test_some_nodes_are_zero_and_none_of_them_is_run(seed):
 
 def test_empty_tables_do_make_zeros():
     assert sum(len(zero_nodes(emptied(Wild(seed).bind(seed), seed))) for seed in range(20)) > 50
+
+
+def test_nothing_times_an_infinite_figure_is_not_zero():
+    """A quotient of figures may be infinite: the product is no number, here as in the slow evaluator."""
+    lab = Lab()
+    lab.m.output("odd", lab.position.sum("t") * (lab.m.given("p") / lab.m.given("r")))
+    bound = lab.bind()
+    found = bound.remarked({**bound.tables, "t": bound.tables["t"] * 0, "p": [[1.0]], "r": [[0.0]]})
+    assert not zero_nodes(found) & {n for n, node in found.program if node.op in {"scale", "product"}}
+
+
+def test_a_remarked_method_skips_no_keys():
+    """Whether sums are 0 on empty keys was seen under the figures of the preparation alone."""
+    desk = cases.desk("crypto")
+    prepared = desk.prepared("portfolio")
+    assert prepared.layout.checked
+    assert not prepared.remark(desk.market).layout.checked

@@ -36,7 +36,7 @@ def test_an_account_depends_on_nothing_but_itself(factors):
     (np.ones((2, 2)), np.ones((2, 3)), "covariance must have shape"),
     (np.ones((2, 2)), [[np.nan, 0.0], [0.0, 1.0]], "covariance must be finite"),
     (np.ones((2, 3)), np.eye(2), "exposures must have 2 columns"),
-    ([[np.inf, 0.0]], np.eye(2), "exposures must be finite"),
+    ([[np.inf, 0.0]], np.eye(2), "exposures must have finite norms"),
 ])  # fmt: skip
 def test_refused(w, s, message):
     with np.errstate(invalid="ignore"), pytest.raises(InvalidInputError, match=message):
