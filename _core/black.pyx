@@ -9,11 +9,10 @@ factor ``D``, ``sign`` +1.0 call and -1.0 put, ``v = sigma sqrt(T)``, ``d1 = ln(
 ``d2 = d1 - v``.
 
 Faces take contiguous arrays of equal length, write to the arrays given last (which must not overlap the others), and
-answer
-``(status, index)``: ``index`` is the first element without an answer, else -1. That element is NaN in
-every output and the rest is computed. ``Status.SHAPE`` writes nothing. Domain: ``F, K, sigma, T >= 0``,
-``D > 0``, ``sign`` +1 or -1, else ``DOMAIN``; NaN or infinite input is ``NOT_FINITE``; a price that overflows
-is ``RANGE``. Bounds of the domain are answered by their limits.
+answer ``(status, index)``: ``index`` is the first element without an answer, else -1. That element is NaN in every
+output and the rest is computed. ``Status.SHAPE`` writes nothing. Domain: ``F, K, sigma, T >= 0``, ``D > 0``, ``sign``
++1 or -1, else ``DOMAIN``; NaN or infinite input is ``NOT_FINITE``; a price that overflows is ``RANGE``. Bounds of the
+domain are answered by their limits.
 
 Accuracy of a price, u = 2^-53: within 1e-15 of the larger of F and K, and relatively within (8 + kappa) u,
 kappa = sum of ``|x dV/dx / V|`` over F, K, sigma, T; a price below 1e-290 of the forward may underflow.

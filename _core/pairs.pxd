@@ -50,6 +50,8 @@ cdef inline void load_rows(
     if not rows_are_sound(&sources[h], unit, b.holding[4 * h + 3]):
         b.unknown = 1
         return
+    if sources[h].start[unit] == sources[h].start[unit + 1]:
+        return
     if b.sole[axis] and b.holding[4 * h] and one_key_a_row(b.holding[4 * h], items, &sources[h], unit):
         load_distinct(b, sources, h, last, unit, local)
         return
