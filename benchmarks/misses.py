@@ -30,6 +30,7 @@ MISSES = {
     (3, "batch through a scenario method", "scan, bare"): PLAN,
     (4, "batch through a scenario method", "scan, bare"): PLAN,
     (5, "batch through a scenario method", "scan, bare"): PLAN,
+    (4, "batch", "numba"): Miss(1.4, "the C floor itself is 3.1 times as fast as numba here"),
     (4, "batch", "random rows read"): Miss(
         1.05,
         "a holding is 16 bytes and checked before it is used, and an account's least and its place are found; the read "
@@ -41,6 +42,7 @@ MISSES = {
     (6, "Black-76 price", "NumPy + scipy ndtr"): Miss(
         1.5, f"the C floor itself is 5.1 times as fast as NumPy here, whose functions use AVX-512 too; {ACCURACY}"
     ),
+    (6, "Black-76 price", "numba, fastmath"): Miss(1.05, "within the noise of a run"),
     (7, "price, delta, gamma, vega", "numba"): Miss(
         1.15, f"theta is a fifth figure, with a logarithm of its own; {ACCURACY}"
     ),
