@@ -32,11 +32,17 @@ def column(
 ) -> int:
     """``out_i += R[rows_i, at]`` of one term, without concordance."""
 
+def packed_size(n: int) -> int:
+    """Doubles of a root of n factors laid out for ``triangular_norms``."""
+
+def turned_size(n: int) -> int:
+    """Doubles of scratch that ``triangular_norms`` needs at n factors."""
+
 def pack(L: Floats, packed: Floats) -> int:
-    """Lay a lower triangular L (n, n) out for ``triangular_norms``; ``packed`` holds n (n + 6) doubles. Status."""
+    """Lay a lower triangular L (n, n) out for ``triangular_norms``; ``packed``: ``packed_size(n)`` doubles. Status."""
 
 def triangular_norms(w: Floats, packed: Floats, turned: Floats, out: Floats) -> int:
     """``out[a] = |L'w_a| = sqrt(w_a' L L' w_a)``; ``w`` (accounts, n), ``packed`` by ``pack``. Status.
 
-    ``turned``: scratch of 16 n doubles. Figures that are not finite give a norm that is not finite.
+    ``turned``: scratch, ``turned_size(n)`` doubles. Figures that are not finite give a norm that is not finite.
     """

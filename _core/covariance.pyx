@@ -277,10 +277,20 @@ cdef void norms_kernel(
         first += 2 * LANES
 
 
+def packed_size(Py_ssize_t K):
+    """Doubles that ``pack`` fills at most."""
+    return K * (K + COLUMNS)
+
+
+def turned_size(Py_ssize_t K):
+    """Doubles of scratch that ``triangular_norms`` needs."""
+    return MOST_ACCOUNTS * K
+
+
 def pack(const double[:, ::1] L not None, double[::1] packed not None):
     """Lay a lower triangular root out for ``triangular_norms``; see ``covariance.pyi``."""
     cdef Py_ssize_t K = L.shape[0]
-    if L.shape[1] != K or packed.shape[0] < K * (K + COLUMNS):
+    if L.shape[1] != K or packed.shape[0] < packed_size(K):
         return Status.SHAPE
     if K:
         with nogil:
@@ -294,7 +304,7 @@ def triangular_norms(
 ):
     """``|L'w|`` of every account; see ``covariance.pyi``."""
     cdef Py_ssize_t n = w.shape[0], K = w.shape[1]
-    if out.shape[0] != n or packed.shape[0] < K * (K + COLUMNS) or turned.shape[0] < MOST_ACCOUNTS * K:
+    if out.shape[0] != n or packed.shape[0] < packed_size(K) or turned.shape[0] < turned_size(K):
         return Status.SHAPE
     if n and K:
         with nogil:

@@ -167,20 +167,22 @@ cdef inline void find_leaders(Batch* b, const Source* sources) noexcept nogil:
                 break
 
 
-cdef inline void find_links(Batch* b) noexcept nogil:
-    """Live relations in the order of their child axes, and the axes whose pairs one holding alone makes."""
-    cdef Py_ssize_t axis, r, h, n = 0
-    for axis in range(b.n_axes):
-        b.sole[axis] = 1 if axis else 0
+cdef inline bint made_by_one(Batch* b, Py_ssize_t axis) noexcept nogil:
+    """Whether one holding alone makes the pairs of an axis: no other does, and no child's."""
+    cdef Py_ssize_t r, h, makers = 0
     for r in range(b.n_relations):
-        if b.relation[3 * r] != DEAD:
-            b.sole[b.relation[3 * r + 1]] = 0
-    for axis in range(1, b.n_axes):
-        for h in range(b.n_holdings):
-            n += b.leader[h] == h and b.holding[4 * h + 1] == axis
-        b.sole[axis] = b.sole[axis] and n == 1
-        n = 0
+        if b.relation[3 * r] != DEAD and b.relation[3 * r + 1] == axis:
+            return False
+    for h in range(b.n_holdings):
+        makers += b.leader[h] == h and b.holding[4 * h + 1] == axis
+    return makers == 1
+
+
+cdef inline void find_links(Batch* b) noexcept nogil:
+    """Live relations in the order of their child axes, and which axes one holding alone fills."""
+    cdef Py_ssize_t axis, r, n = 0
     for axis in range(b.n_axes):
+        b.sole[axis] = axis != 0 and made_by_one(b, axis)
         b.link_start[axis] = n
         for r in range(b.n_relations):
             if b.relation[3 * r] == axis:

@@ -16,8 +16,8 @@ def scan(
 ) -> tuple[int, int]:
     """Scan loss ``max(0, -min_s G_s)`` and the first worst row of every unit; (status, bad holding or -1).
 
-    ``start`` (n_units + 1,) cuts the holdings by unit; ``work`` (n_scenarios,) is scratch; ``loss`` and
-    ``row`` (n_units,). Of no scenarios the loss is 0 and the row -1.
+    ``start`` (n_units + 1,) cuts the holdings by unit; ``loss`` and ``row`` (n_units,); ``work`` (n_scenarios,) is not
+    used any more. Of no scenarios the loss is 0 and the row -1.
     """
 
 def contemplate(gain: Floats, row: Floats, quantity: float) -> tuple[int, float]:

@@ -26,9 +26,16 @@ cdef enum:
 
 # ---- gains ---------------------------------------------------------------------------------
 
-# Some lanes of scenarios: holdings [0, n) over rows of ``stride`` doubles. In the last lanes ``rest`` are scenarios,
+cdef enum Task:
+    WRITE        # out = sums
+    ADD          # out += sums
+    LEAST        # least and row of the sums, nothing written
+    CONTEMPLATE  # out[i] = least of gain and holding i alone
+
+# Holdings [0, n) over some lanes of scenarios, in rows of ``stride`` doubles. In the last lanes ``rest`` are scenarios,
 # and ``loaded`` doubles are there: more where rows are padded with zeros.
 cdef struct Strip:
+    Task task
     const double* array
     Py_ssize_t stride
     const int64_t* item
@@ -36,6 +43,10 @@ cdef struct Strip:
     Py_ssize_t n
     Py_ssize_t rest
     Py_ssize_t loaded
+    const double* gain
+    double* out
+    double least
+    int64_t row
 
 
 cdef inline void sum_strip(const Strip* t, lanes* sums, Py_ssize_t width) noexcept nogil:
@@ -58,11 +69,45 @@ cdef inline void write_strip(const Strip* t, Py_ssize_t width, bint add, double*
     lanes_row_store(out, sums, width, t.rest)
 
 
-cdef inline double least_of_strip(const Strip* t, Py_ssize_t width, int64_t* place) noexcept nogil:
+cdef inline void least_of_strip(Strip* t, Py_ssize_t at, Py_ssize_t width) noexcept nogil:
+    """Keep the least of the sums if it is below what was found before; ``at``: the first scenario of the strip."""
     cdef lanes sums[WIDEST]
+    cdef int64_t place = 0
+    cdef double found
     lanes_row_zero(sums, width)
     sum_strip(t, sums, width)
-    return lanes_row_least(sums, width, t.rest, place)
+    found = lanes_row_least(sums, width, t.rest, &place)
+    if found < t.least:
+        t.least, t.row = found, at + place
+
+
+cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_t width, double* out) noexcept nogil:
+    """``out[i] = min(out[i], least of gain + quantity[i] row[i])`` over one strip; its gains stay in registers."""
+    cdef lanes gains[WIDEST]
+    cdef lanes q, least
+    cdef const double* row
+    cdef double found
+    cdef Py_ssize_t i, k, last = (width - 1) * LANES
+    for k in range(width - 1):
+        gains[k] = lanes_load(gain + k * LANES)
+    gains[width - 1] = lanes_load_part(gain + last, t.rest, lanes_all(INFINITY))
+    for i in range(t.n):
+        row, q = t.array + t.item[i] * t.stride, lanes_all(t.quantity[i])
+        least = lanes_fma(q, lanes_load_part(row + last, t.rest, lanes_all(0.0)), gains[width - 1])
+        for k in range(width - 1):
+            least = lanes_min(lanes_fma(q, lanes_load(row + k * LANES), gains[k]), least)
+        found = lanes_least(least) + 0.0
+        out[i] = found if found < out[i] else out[i]
+
+
+cdef inline void work(Strip* t, Py_ssize_t at, Py_ssize_t width) noexcept nogil:
+    """What is asked of the strip that begins at a scenario; ``width`` is a constant wherever this is called."""
+    if t.task == LEAST:
+        least_of_strip(t, at, width)
+    elif t.task == CONTEMPLATE:
+        contemplate_strip(t, t.gain + at, width, t.out)
+    else:
+        write_strip(t, width, t.task == ADD, t.out + at)
 
 
 cdef inline Py_ssize_t fitting(Py_ssize_t S) noexcept nogil:
@@ -81,28 +126,42 @@ cdef inline void placed(Strip* t, const double* array, Py_ssize_t S, Py_ssize_t 
     t.loaded = min(t.stride - last, LANES)
 
 
+cdef void each_strip(Strip* t, const double* array, Py_ssize_t S) noexcept nogil:
+    """Work through S scenarios, the widest strips first."""
+    cdef Py_ssize_t at = 0, width
+    while at < S:
+        width = fitting(S - at)
+        placed(t, array, S, at, width)
+        if width == 12:
+            work(t, at, 12)
+        elif width == 6:
+            work(t, at, 6)
+        elif width == 4:
+            work(t, at, 4)
+        elif width == 2:
+            work(t, at, 2)
+        else:
+            work(t, at, 1)
+        at += width * LANES
+
+
+cdef inline Strip strip_of(
+    Task task, Py_ssize_t stride, const int64_t* item, const double* quantity, Py_ssize_t n
+) noexcept nogil:
+    cdef Strip t
+    t.task, t.stride, t.item, t.quantity, t.n = task, stride, item, quantity, n
+    t.gain, t.out, t.least, t.row = NULL, NULL, INFINITY, 0
+    return t
+
+
 cdef void accumulate(
     const double* array, Py_ssize_t stride, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
     bint add, double* out
 ) noexcept nogil:
     """``out (+)= sum_i quantity[i] array[item[i]]`` over S scenarios; rows lie ``stride`` doubles apart."""
-    cdef Strip t
-    cdef Py_ssize_t at = 0, width
-    t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
-    while at < S:
-        width = fitting(S - at)
-        placed(&t, array, S, at, width)
-        if width == 12:
-            write_strip(&t, 12, add, out + at)
-        elif width == 6:
-            write_strip(&t, 6, add, out + at)
-        elif width == 4:
-            write_strip(&t, 4, add, out + at)
-        elif width == 2:
-            write_strip(&t, 2, add, out + at)
-        else:
-            write_strip(&t, 1, add, out + at)
-        at += width * LANES
+    cdef Strip t = strip_of(ADD if add else WRITE, stride, item, quantity, n)
+    t.out = out
+    each_strip(&t, array, S)
 
 
 cdef double least_gain(
@@ -110,29 +169,10 @@ cdef double least_gain(
     int64_t* row
 ) noexcept nogil:
     """``min_s sum_i quantity[i] array[item[i], s]`` and its first row; the sums never leave the registers."""
-    cdef Strip t
-    cdef Py_ssize_t at = 0, width
-    cdef int64_t place = 0
-    cdef double least = INFINITY, found
-    row[0] = 0
-    t.stride, t.item, t.quantity, t.n = stride, item, quantity, n
-    while at < S:
-        width = fitting(S - at)
-        placed(&t, array, S, at, width)
-        if width == 12:
-            found = least_of_strip(&t, 12, &place)
-        elif width == 6:
-            found = least_of_strip(&t, 6, &place)
-        elif width == 4:
-            found = least_of_strip(&t, 4, &place)
-        elif width == 2:
-            found = least_of_strip(&t, 2, &place)
-        else:
-            found = least_of_strip(&t, 1, &place)
-        if found < least:
-            least, row[0] = found, at + place
-        at += width * LANES
-    return least
+    cdef Strip t = strip_of(LEAST, stride, item, quantity, n)
+    each_strip(&t, array, S)
+    row[0] = t.row
+    return t.least
 
 
 cdef bint accumulate_rounded(
@@ -280,49 +320,17 @@ cdef double least_row(const double* gain, Py_ssize_t S) noexcept nogil:
     return lanes_least(least) + 0.0 if lanes_bits(numbers) == all_of_them else NAN
 
 
-cdef inline void contemplate_strip(const Strip* t, const double* gain, Py_ssize_t width, double* out) noexcept nogil:
-    """``out[i] = min(out[i], least of gain + quantity[i] row[i])`` over one strip; its gains stay in registers."""
-    cdef lanes gains[WIDEST]
-    cdef lanes q, least
-    cdef const double* row
-    cdef double found
-    cdef Py_ssize_t i, k, last = (width - 1) * LANES
-    for k in range(width - 1):
-        gains[k] = lanes_load(gain + k * LANES)
-    gains[width - 1] = lanes_load_part(gain + last, t.rest, lanes_all(INFINITY))
-    for i in range(t.n):
-        row, q = t.array + t.item[i] * t.stride, lanes_all(t.quantity[i])
-        least = lanes_fma(q, lanes_load_part(row + last, t.rest, lanes_all(0.0)), gains[width - 1])
-        for k in range(width - 1):
-            least = lanes_min(lanes_fma(q, lanes_load(row + k * LANES), gains[k]), least)
-        found = lanes_least(least) + 0.0
-        out[i] = found if found < out[i] else out[i]
-
-
 cdef void contemplate_all(
     const double* gain, const double* array, Py_ssize_t S, const int64_t* item, const double* quantity, Py_ssize_t n,
     double* out
 ) noexcept nogil:
     """``contemplate_kernel`` of each of n orders alone."""
-    cdef Strip t
-    cdef Py_ssize_t at = 0, width, i
-    t.stride, t.item, t.quantity, t.n = S, item, quantity, n
+    cdef Strip t = strip_of(CONTEMPLATE, S, item, quantity, n)
+    cdef Py_ssize_t i
     for i in range(n):
         out[i] = INFINITY
-    while at < S:
-        width = fitting(S - at)
-        placed(&t, array, S, at, width)
-        if width == 12:
-            contemplate_strip(&t, gain + at, 12, out)
-        elif width == 6:
-            contemplate_strip(&t, gain + at, 6, out)
-        elif width == 4:
-            contemplate_strip(&t, gain + at, 4, out)
-        elif width == 2:
-            contemplate_strip(&t, gain + at, 2, out)
-        else:
-            contemplate_strip(&t, gain + at, 1, out)
-        at += width * LANES
+    t.gain, t.out = gain, out
+    each_strip(&t, array, S)
 
 
 def gains(

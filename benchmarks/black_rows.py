@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from crossmargin._core import black
+from crossmargin._core import black, black_strict
 from floors.library import bound, library
 from harness import Case, Entry, aligned, by_level
 from machine import level
@@ -38,11 +38,12 @@ def compiled(columns: tuple, loop: object, outputs: int) -> list[tuple[str, peer
 def prices(sizes: Sizes) -> Iterator[Case]:
     """Row 6."""
     for n in sizes.options:
-        columns, out = options(n), aligned(np.zeros(n))
+        columns, out, strict = options(n), aligned(np.zeros(n)), aligned(np.zeros(n))
         vectors = peers.Vectors(columns)
         set_by = lambda *bounds, n=n: by_level(*bounds) if n == max(sizes.options) else None  # noqa: E731
         entries = [
             Entry("value", "ours", partial(black.value, *columns, out), n, lambda out=out: out),
+            Entry("strict", "ours", partial(black_strict.value, *columns, strict), n, lambda strict=strict: strict),
             Entry("NumPy + scipy ndtr", "peer", vectors.price, n, lambda v=vectors: v.found[0], set_by(6.0, 3.5)),
         ]
         for name, call in compiled(columns, peers.price_loop, 1):

@@ -1,6 +1,5 @@
 """What every margin method is: immutable parameters with a date and a source, and the plan they build."""
 
-from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -9,7 +8,6 @@ from crossmargin import _checks as check
 from crossmargin.errors import InvalidInputError
 from crossmargin.instruments import Instruments
 from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.empty import check_empty
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.prepared import Prepared
 from crossmargin.margin.requirement import LEVELS, Requirement
@@ -66,9 +64,7 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
 
     def prepare(self, instruments: Instruments, market: Market) -> Prepared:
         """Build the plan and fill its tables: everything that a mark, a clock or a parameter decides."""
-        prepared = self.bind(instruments, market)
-        check_empty(prepared.bound)
-        return replace(prepared, checked=True)
+        return self.bind(instruments, market).verified()
 
     def bind(self, instruments: Instruments, market: Market) -> Prepared:
         """``prepare`` without the check that summed expressions are 0 where nothing is held."""

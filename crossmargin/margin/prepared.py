@@ -1,7 +1,7 @@
 """A method made ready for one list of instruments and one market: run it, replace its marks, explain it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import frexp
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from crossmargin.instruments import Instruments
 from crossmargin.margin.explanation import Explanation, explain
 from crossmargin.margin.plan.batch import check_held, run
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.empty import check_empty
 from crossmargin.margin.plan.evaluate import Quantities, Trace, evaluate
 from crossmargin.margin.plan.incremental import Incremental
 from crossmargin.margin.plan.layout import Layout, lay_out
@@ -56,17 +57,21 @@ class Prepared:
         return dict(self.program.outputs) | {f"part {p.name}": p.node for p in self.program.parts}
 
     def remark(self, market: Market) -> "Prepared":
-        """Return the same program over the figures of another market."""
-        tables = self.method.tables(self.instruments, market)
-        return Prepared(self.method, self.instruments, market, self.bound.remarked(tables))
+        """Return the same program over the figures of another market, checked again where these were."""
+        bound = self.bound.remarked(self.method.tables(self.instruments, market))
+        fresh = Prepared(self.method, self.instruments, market, bound)
+        return fresh.verified() if self.checked else fresh
+
+    def verified(self) -> "Prepared":
+        """The same, once every summed expression is found to be 0 where nothing is held."""
+        check_empty(self.bound)
+        return replace(self, checked=True)
 
     def values(
         self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | Quanta | None = None
     ) -> dict[str, Floats]:
         """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
-        layout = self.layout
-        if quantum is not None:
-            layout = lay_out(self.bound, quanta_of(self.bound, quantum), checked=self.checked)
+        layout = self.layout if quantum is None else self.layout.rounded(quanta_of(self.bound, quantum))
         self.check_book(layout, book)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
-from crossmargin._core import black_strict as black  # the same bits on every machine
+from crossmargin._core import black_strict as black  # the same bits at every level
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import YEAR_NS, Instruments, Kind, Payoff, Right
 from crossmargin.market import Market

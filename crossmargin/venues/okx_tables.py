@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossmargin._checks import Floats
-from crossmargin._core import black_strict as black  # the same bits on every machine
+from crossmargin._core import black_strict as black  # the same bits at every level
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import YEAR_NS, Instruments, Kind
 from crossmargin.market import Market

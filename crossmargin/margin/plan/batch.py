@@ -9,7 +9,7 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats
 from crossmargin._core import plan
 from crossmargin.errors import raise_for_status
-from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout, Run
+from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout, Needs
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.feeds import FEEDS, Feed
 
@@ -43,7 +43,7 @@ def run_feeds(
     widths = [layout.bound.n_rows(layout.bound.program.nodes[number]) for number in wanted]
     out = np.empty((n_units, sum(widths)), dtype=np.float64)
     block_rows = capacity_of(sources)
-    needs = layout.run(block_rows * layout.breadth, tuple(wanted))
+    needs = layout.needs(block_rows * layout.breadth, tuple(wanted))
     parts = max(1, min(threads, n_units))
     bounds = [n_units * part // parts for part in range(parts + 1)]
     laid = layout.keyed if by_key else layout
@@ -63,7 +63,7 @@ def run_feeds(
 
 def run_range(
     layout: Layout,
-    needs: Run,
+    needs: Needs,
     sources: tuple[Feed, ...],
     wanted: Sequence[int],
     units: tuple[int, int],

@@ -60,7 +60,7 @@ class Arena:
 
 
 @dataclass(frozen=True)
-class Run:
+class Needs:
     """What the evaluator reads for some wanted nodes: where values lie, and what need not be looked at."""
 
     nodes: Integers
@@ -85,16 +85,20 @@ class Layout:
     key_start: Integers
     checked: bool = False  # every sum was found to be 0 on an empty key (plan/empty.py)
     refusals: dict[str, NDArray[np.bool_]] = field(default_factory=dict, compare=False, repr=False)
-    known: dict[tuple[int, tuple[int, ...]], Run] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[int, tuple[int, ...]], Needs] = field(default_factory=dict, compare=False, repr=False)
 
-    def run(self, capacity: int, kept: tuple[int, ...]) -> Run:
+    def rounded(self, quanta: Quanta) -> "Layout":
+        """The same program with every term of every sum rounded."""
+        return replace(self, magic=quanta.magic)
+
+    def needs(self, capacity: int, kept: tuple[int, ...]) -> Needs:
         """What these nodes need at this capacity; found once for each."""
         if (capacity, kept) not in self.known:
             program = self.bound.program
             ever = {*kept, *(number for _, number in program.outputs), *(part.node for part in program.parts)}
             nodes, size = self.lay_scratch(capacity, kept)
             # what is loaded must not follow what is asked: sums keep their order
-            self.known[capacity, kept] = Run(nodes, size, *self.read(needed(self.bound, sorted(ever), self.zeros)))
+            self.known[capacity, kept] = Needs(nodes, size, *self.read(needed(self.bound, sorted(ever), self.zeros)))
         return self.known[capacity, kept]
 
     def read(self, computed: Collection[int]) -> tuple[Integers, NDArray[np.bool_]]:

@@ -11,8 +11,6 @@ from crossmargin._checks import Floats
 from crossmargin._core import covariance as kernel
 from crossmargin.errors import raise_for_status
 
-COLUMNS, LANES = 6, 16  # of the kernel's tiles; they say how much room it needs
-
 
 def root_of(covariance: Floats) -> Floats:
     """Lower triangular L with ``L L' = S``, of a positive semi-definite S of any rank."""
@@ -47,7 +45,7 @@ class Covariance:
         if s.shape[0] != s.shape[1]:
             raise check.refuse("covariance", f"have shape {(len(s),) * 2}", s.shape)
         check.require_all("covariance", "be symmetric", s, np.abs(s - s.T) <= 1e-12 * np.abs(s).max(initial=0.0))
-        packed = np.empty(len(s) * (len(s) + COLUMNS))
+        packed = np.empty(kernel.packed_size(len(s)))
         raise_for_status(kernel.pack(np.ascontiguousarray(root_of(s)), packed), "covariance")
         return cls(len(s), check.frozen(packed))
 
@@ -73,7 +71,8 @@ class Covariance:
 
     def part(self, w: Floats, found: Floats) -> None:
         """Norms of some accounts, with scratch memory of their own."""
-        raise_for_status(kernel.triangular_norms(w, self.packed, np.empty(LANES * self.size), found), "covariance")
+        room = np.empty(kernel.turned_size(self.size))
+        raise_for_status(kernel.triangular_norms(w, self.packed, room, found), "covariance")
 
 
 def norms(exposures: ArrayLike, covariance: ArrayLike) -> Floats:

@@ -407,7 +407,7 @@ def test_sums_beyond_the_range_of_a_quantum_are_refused():
 def test_layouts_share_scratch_memory(everything):
     """Values that are no longer read give their place back."""
     layout = lay_out(everything)
-    scratch = layout.run(64, (0,)).scratch
+    scratch = layout.needs(64, (0,)).scratch
     computed = [node for _, node in everything.program if not node.free]
     assert scratch < 64 * sum(everything.n_rows(node) for node in computed) / 2
 
