@@ -69,9 +69,14 @@ def test_strips_of_scenarios_add_up_in_registers(level):
     sums = [loop for loop in found if loop not in orders]
     assert [loop[0] for loop in sums if multiply_adds(loop, register) >= 4 and not in_registers(loop)] == []
     assert [loop[0] for loop in orders if calls(loop) or packed_stores(loop)] == []
-    for width in (12, 6, 4, 2, 1):
-        assert sum(multiply_adds(loop, register) == width for loop in sums) >= 2
+    assert missing(sums, register) == set()
     assert {12, 6, 4, 2} <= {multiply_adds(loop, register) for loop in orders}
+
+
+def missing(sums, register):
+    """Widths of strips that lack one of their two loops."""
+    found = [multiply_adds(loop, register) for loop in sums]
+    return {width for width in (12, 6, 4, 2, 1) if found.count(width) < 2}
 
 
 def packed_stores(loop):
@@ -154,7 +159,7 @@ def test_row_operations_are_packed(level, name, instruction):
 @pytest.mark.skipif(not PORTABLE, reason="of a build without vectors")
 def test_a_build_without_vectors_is_seen():
     scenario, black = module("baseline", "scenario"), module("baseline", "black")
-    assert summing(kernel(scenario, "each_strip"), "xmm", 4) == []
+    assert {12, 4} <= missing(summing(kernel(scenario, "each_strip"), "xmm"), "xmm")
     assert sum(multiply_adds(body, "xmm") for body in kernel(black, "value_kernel")) < STEPS["value_kernel"] / 2
 
 
