@@ -26,7 +26,8 @@ FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 
 # Modules with loops over lanes are compiled once more for each level that a processor may have; _core/__init__.py
 # takes the best. The sets are spelled out: older compilers lack their common names, and status.pyx asks for these.
-LEVELLED = {"black", "black_strict", "scenario", "covariance", "plan", "increment"}
+LEVELLED = {"black", "black_strict", "scenario", "covariance", "plan", "increment", "worst", "standing", "gate"}
+HEADERS = ("simd", "exact", "gate")
 ON_X86 = (
     sysconfig.get_platform().lower().endswith(("x86_64", "amd64"))
     and "arm64" not in os.environ.get("ARCHFLAGS", "")
@@ -92,7 +93,7 @@ def extension(path: Path) -> Extension:
         [f"_core/{path.name}"],
         define_macros=macros(path.stem),
         include_dirs=["_core"],
-        depends=["_core/simd.h"] if path.stem in LEVELLED else [],
+        depends=[f"_core/{name}.h" for name in HEADERS],
         extra_compile_args=compile_flags(path.stem),
         extra_link_args=[f"-fsanitize={SANITIZE}"] if SANITIZE else [],
     )
@@ -110,7 +111,7 @@ def at_level(level: str, base: Extension) -> Extension:
         [str(copy)],
         define_macros=macros(source.stem),
         include_dirs=["_core"],
-        depends=["_core/simd.h"],
+        depends=[f"_core/{name}.h" for name in HEADERS],
         extra_compile_args=compile_flags(source.stem, level),
     )
 

@@ -64,3 +64,4 @@ cdef struct Source:
 
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil
 cdef Status run_block(Batch* b) noexcept nogil
+cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil

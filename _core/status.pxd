@@ -9,3 +9,13 @@ cpdef enum Status:
     PROGRAM = 6     # a plan that the evaluator cannot run
     NO_ROOT = 7     # no solution in the bracket
     CAPACITY = 8    # no room that was reserved is left
+    REFUSED = 9     # the account cannot carry it
+    PRICE = 10      # a limit that is missing, or outside the venue's band
+    OVERFILL = 11   # more than is open
+    OVERFLOW = 12   # money beyond 64 bits
+    DUPLICATE = 13  # an id that is taken
+    TIME = 14       # earlier than what was applied before
+    HALTED = 15     # the instrument or the account takes no such order now
+    BUSY = 16       # another thread owns the engine
+    BACKPRESSURE = 17  # the journal has no room
+    MALFORMED = 18  # an event that means nothing

@@ -12,6 +12,16 @@ class Status(IntFlag):
     PROGRAM = 6
     NO_ROOT = 7
     CAPACITY = 8
+    REFUSED = 9
+    PRICE = 10
+    OVERFILL = 11
+    OVERFLOW = 12
+    DUPLICATE = 13
+    TIME = 14
+    HALTED = 15
+    BUSY = 16
+    BACKPRESSURE = 17
+    MALFORMED = 18
 
 def levels_built() -> int:
     """How many instruction levels above the baseline this build holds."""

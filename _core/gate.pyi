@@ -1,0 +1,157 @@
+from enum import IntEnum
+from typing import Any
+
+from numpy import int32
+from numpy.typing import NDArray
+
+from crossmargin._checks import Floats, Integers
+from crossmargin._core.bounds import Interval
+from crossmargin._core.single import Single
+
+class Kind(IntEnum):
+    """Of an event; the fields of each stand in ``gate.pxd``."""
+
+    ENROL = 1
+    DEPOSIT = 2
+    WITHDRAW = 3
+    TRANSFER = 4
+    PLACE = 5
+    AMEND = 6
+    CANCEL = 7
+    TRIGGER = 8
+    TRADE = 9
+    FUND = 10
+    EXPIRE = 11
+    INTEREST = 12
+    LIST = 13
+    MODE = 14
+    BAND = 15
+    OBSERVE = 16
+    MARK = 17
+    PARAMETERS = 18
+
+class Tables:
+    """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""
+
+    def __init__(
+        self, alternatives: Integers, terms: Integers, touches: Integers, touch_start: Integers, points: Integers,
+        lists: Integers, figures: Floats, alternative_magic: Floats, term_magic: Floats, sum_magic: Floats, block: int,
+        state: int, whole: Single, fixed: Single | None, opaque: Interval | None, plain: Floats, most_lots: Floats, most_cost: Floats, atom: Floats,
+    ) -> None: ...
+
+class Gate:
+    """An engine of fixed capacity over tables; see ``crossmargin.account.RiskEngine`` for the face with names."""
+
+    def __init__(
+        self, tables: Tables, contracts: Integers, bits: Integers, *, accounts: int, slots: int, orders: int, journal: int,
+        policy: int, by_ratio: bool, strict: bool,
+    ) -> None: ...
+    @property
+    def address(self) -> int:
+        """Where hosts find the engine: the first argument of every function of the C interface."""
+
+    def capsule(self) -> Any:
+        """The same as a capsule, named "crossmargin.gate"; it lives no longer than the engine."""
+
+    def adopt(self) -> None:
+        """The calling thread writes from now on; another one is answered BUSY."""
+
+    def check(self, account: int, instrument: int, lots: int, ticks: int) -> int:
+        """Whether ``account`` may place an order: a ``Status``, 0 accepted. Changes nothing; lots > 0 buys."""
+
+    def check_many(
+        self, account: Integers, instrument: Integers, lots: Integers, ticks: Integers, status: NDArray[int32]
+    ) -> int:
+        """``check`` of each of n orders alone, written to ``status``; releases the interpreter."""
+
+    def place(
+        self, account: int, order: int, instrument: int, lots: int, ticks: int, flags: int = 0, time: int = 0
+    ) -> int:
+        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below."""
+
+    def amend(self, account: int, order: int, lots: int, ticks: int, time: int = 0) -> int:
+        """Another size (signed) and limit, or nothing changes."""
+
+    def cancel(self, account: int, order: int, time: int = 0) -> int: ...
+    def trigger(self, account: int, order: int, time: int = 0) -> int:
+        """A stop becomes an order, if the account carries it."""
+
+    def trade(
+        self, buyer: int, buy: int, seller: int, sell: int, instrument: int, lots: int, ticks: int, buy_fee: int = 0,
+        sell_fee: int = 0, time: int = 0,
+    ) -> int:
+        """A trade: each side an account and its order, 0 for none; account -1 lies on another engine."""
+
+    def apply(self, event: Integers) -> int:
+        """Apply an event of twelve words: sequence (ignored), time, kind, account and its fields."""
+
+    def event(
+        self, kind: int, time: int, account: int = 0, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0,
+        g: int = 0, h: int = 0,
+    ) -> int:
+        """Apply an event of any ``Kind`` but those that come with tables."""
+
+    def load(self, kind: int, time: int, tables: Tables, bits: int, digest: Integers) -> int:
+        """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
+        one of them moves derives it anew."""
+
+    def ask(
+        self, account: int, instrument: int, lots: int, ticks: int, asset: int, atoms: int, figures: Floats
+    ) -> int:
+        """What ``place`` would answer with ``atoms`` of an asset more, and the figures with the order resting."""
+
+    def sweep(self, first: int, n: int) -> int:
+        """Bring accounts [first, first + n) up to the last marks; how many had to be derived. By the writer."""
+
+    def health(self, account: int, figures: Floats) -> int:
+        """Write every ``Figure``, quote currency; by the writer."""
+
+    def read(self, account: int, figures: Floats) -> int:
+        """The figures that ``health`` last wrote, by any thread, never half of them."""
+
+    def drain(self, to: Integers) -> int:
+        """Take events out of the ring, rows of twelve words; how many."""
+
+    def set_durable(self, sequence: int) -> None:
+        """The journal holds every event up to this one; by its thread."""
+
+    def sequence(self) -> int:
+        """Number of the last event applied."""
+
+    def durable(self) -> int:
+        """Number of the last event that the journal holds: what a host may acknowledge."""
+
+    @property
+    def time(self) -> int:
+        """Time of the last event, ns."""
+
+    @property
+    def n_bytes_reserved(self) -> int:
+        """Memory of the engine."""
+
+    def counts(self) -> tuple[int, int, int]:
+        """Surpluses asked for, those that ran the plan anew, and states derived: (checks, recomputed, derived)."""
+
+    def positions(self) -> list[tuple[int, int, int, int, int]]:
+        """Rows (account, instrument, lots, open cost, funding index)."""
+
+    def balances(self) -> list[tuple[int, int, int]]:
+        """Rows (account, asset, atoms) that are not 0."""
+
+    def orders(self) -> list[tuple[int, int, int, int, int, int, int]]:
+        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
+
+    def totals(self) -> list[list[int]]:
+        """Atoms by total (EXTERNAL, FEES, ROUNDING, CLEARING, INTEREST) and asset."""
+
+    def contracts(self) -> list[tuple[int, int, int, int]]:
+        """Of each instrument: (funding index, what it takes, lowest, highest ticks)."""
+
+    def modes(self) -> list[tuple[int, int]]:
+        """Of each account: (what it takes, row of its currency)."""
+
+    def snapshot(self) -> bytes:
+        """Everything but the tables, as bytes that ``restore`` of an engine of the same capacity takes."""
+
+    def restore(self, data: bytes) -> int:
+        """Take a snapshot; every state is derived anew at its next touch."""

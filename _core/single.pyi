@@ -1,0 +1,12 @@
+from crossmargin._checks import Floats, Integers
+
+class Single:
+    """A laid-out program that runs over the rows of one account; arguments as of ``plan.evaluate``."""
+
+    scratch: int
+
+    def __init__(
+        self, nodes: Integers, args: Integers, constants: Floats, magic: Floats, relation: Integers, maps: Integers,
+        holding: Integers, items: Integers, key_start: Integers, feed: Integers, wanted: Integers, capacity: int,
+        integers: Integers, doubles: Floats, leader: Integers,
+    ) -> None: ...

@@ -1,0 +1,414 @@
+"""Derives, keeps and reads the margin of one account of the engine.
+
+Under worst fills an account's state is a pure function of its slots, balances and the tables: a change takes
+its old terms away and adds the new ones, a mark makes the state stale and the next touch derives it anew. Under
+the venue's own order policy the plan runs over the account's rows at each question.
+"""
+
+from libc.math cimport fabs
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy, memset
+from crossmargin._core.bounds cimport run_bounds
+from crossmargin._core.exact cimport exact_add
+from crossmargin._core.ledger cimport Contract, Level, Slot, accrued, slot_of
+from crossmargin._core.single cimport run_single, single_key, single_pairs, single_value
+from crossmargin._core.worst cimport Alternative, Point, worst_add, worst_base, worst_clear, worst_least, worst_point
+
+cdef enum:
+    STALE = -1
+    LINE = 8
+
+cdef enum:
+    POSITION = 0
+    COST = 1
+    BALANCE = 2
+    BUY = 3
+    SELL = 4
+    BUY_AT = 5
+    SELL_AT = 6
+    HIGH_BUY = 7
+    LOW_SELL = 8
+    ORDERS = 9
+
+
+cdef Standing* standing_of(const Engine* e, int64_t account) noexcept nogil:
+    return <Standing*>(e.state + account * e.stride)
+
+
+cdef double* state_of(const Engine* e, int64_t account) noexcept nogil:
+    return e.state + account * e.stride + LINE
+
+
+# ---- rows of an account ---------------------------------------------------------------------
+
+cdef Py_ssize_t in_order(const Engine* e, int64_t account, int64_t* slots) noexcept nogil:
+    """The account's slots by instrument; how many."""
+    cdef const int32_t* held = e.ledger.held + account * e.ledger.n_slots
+    cdef Py_ssize_t i, j, n = 0
+    for i in range(e.ledger.owner[account].n_slots):
+        if held[i] < 0:
+            continue
+        j = n
+        while j > 0 and held[slots[j - 1]] > held[i]:
+            slots[j] = slots[j - 1]
+            j -= 1
+        slots[j] = i
+        n += 1
+    return n
+
+
+cdef inline Source column(const int64_t* start, const int64_t* item, const int64_t* amount, Py_ssize_t n) noexcept nogil:
+    cdef Source s
+    s.start, s.item, s.amount, s.n_rows = start, item, amount, n
+    return s
+
+
+cdef Status effective_balances(const Engine* e, int64_t account, int64_t* asset, int64_t* atoms) noexcept nogil:
+    """Balances with the funding that is due and not yet paid."""
+    cdef Py_ssize_t i
+    cdef const Contract* c
+    cdef int64_t due
+    cdef Status status = Status.OK
+    for i in range(e.ledger.n_assets):
+        asset[i], atoms[i] = i, e.ledger.balance[account * e.ledger.n_assets + i]
+    for i in range(e.ledger.owner[account].n_slots):
+        if e.ledger.held[account * e.ledger.n_slots + i] >= 0:
+            c = &e.ledger.contract[e.ledger.held[account * e.ledger.n_slots + i]]
+            status = accrued(c, slot_of(&e.ledger, account, <int32_t>i), &due)
+            if status != Status.OK or exact_add(atoms[c.settlement], due, &atoms[c.settlement]):
+                return Status.OVERFLOW
+    return status
+
+
+cdef void feed_orders(const Engine* e, const Slot* s, int64_t instrument, int64_t** to, Py_ssize_t* n) noexcept nogil:
+    """Add a slot's resting orders to the feeds of both sides and of the number of orders."""
+    cdef int32_t at = s.first_level
+    cdef const Level* v
+    cdef int64_t sums[2][3]
+    cdef Py_ssize_t side
+    memset(sums, 0, sizeof(sums))
+    while at >= 0:
+        v = &e.ledger.level[at]
+        at = v.next
+        if v.lots == 0:
+            continue
+        side = 0 if v.lots > 0 else 1
+        if sums[side][0] == 0 or (v.ticks > sums[side][2] if side == 0 else v.ticks < sums[side][2]):
+            sums[side][2] = v.ticks
+        sums[side][0] += v.lots if side == 0 else -v.lots
+        sums[side][1] += v.ticks * (v.lots if side == 0 else -v.lots)
+    for side in range(2):
+        if sums[side][0]:
+            to[4 * side][n[side]] = instrument
+            to[4 * side + 1][n[side]], to[4 * side + 2][n[side]], to[4 * side + 3][n[side]] = (
+                sums[side][0], sums[side][1], sums[side][2])
+            n[side] += 1
+    if s.n_orders:
+        to[8][n[2]], to[9][n[2]] = instrument, s.n_orders
+        n[2] += 1
+
+
+cdef Status feed(const Engine* e, int64_t account, bint with_positions, bint with_orders, Source* feeds) noexcept nogil:
+    """The account's rows as a plan reads them, in the engine's room."""
+    cdef Py_ssize_t i, n, m = e.ledger.n_slots
+    cdef int64_t* start = e.rows
+    cdef int64_t* slots = start + 16
+    cdef int64_t* to = slots + m
+    cdef int64_t* sides[10]
+    cdef Py_ssize_t count[3]
+    cdef const Slot* s
+    cdef int64_t* instrument = to
+    cdef int64_t* asset = to + 3 * m
+    n = in_order(e, account, slots) if with_positions else 0
+    for i in range(10):
+        sides[i] = asset + 2 * e.ledger.n_assets + i * m
+    count[0] = count[1] = count[2] = 0
+    for i in range(n):
+        s = slot_of(&e.ledger, account, <int32_t>slots[i])
+        instrument[i] = e.ledger.held[account * e.ledger.n_slots + slots[i]]
+        to[m + i], to[2 * m + i] = s.lots, s.open_cost
+        if with_orders:
+            feed_orders(e, s, instrument[i], sides, count)
+    memset(start, 0, 16 * sizeof(int64_t))
+    start[1], start[3], start[5], start[7], start[9] = n, e.ledger.n_assets, count[0], count[1], count[2]
+    feeds[POSITION] = column(start, instrument, to + m, n)
+    feeds[COST] = column(start, instrument, to + 2 * m, n)
+    feeds[BALANCE] = column(start + 2, asset, asset + e.ledger.n_assets, e.ledger.n_assets)
+    feeds[BUY] = column(start + 4, sides[0], sides[1], count[0])
+    feeds[BUY_AT] = column(start + 4, sides[0], sides[2], count[0])
+    feeds[HIGH_BUY] = column(start + 4, sides[0], sides[3], count[0])
+    feeds[SELL] = column(start + 6, sides[4], sides[5], count[1])
+    feeds[SELL_AT] = column(start + 6, sides[4], sides[6], count[1])
+    feeds[LOW_SELL] = column(start + 6, sides[4], sides[7], count[1])
+    feeds[ORDERS] = column(start + 8, sides[8], sides[9], count[2])
+    return effective_balances(e, account, asset, asset + e.ledger.n_assets)
+
+
+# ---- state ----------------------------------------------------------------------------------
+
+cdef bint oversize(const Engine* e, int64_t instrument, int64_t lots, int64_t cost) noexcept nogil:
+    return fabs(<double>lots) > e.most_lots[instrument] or fabs(<double>cost) > e.most_cost[instrument]
+
+
+cdef void put(
+    Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
+) noexcept nogil:
+    """Add or take away a position's or a level's terms; a state that is stale is left to be derived.
+
+    Beyond the range of exact sums, or without room for a key, the account becomes stale: deriving it says why.
+    """
+    cdef Standing* st = standing_of(e, account)
+    if e.policy != WORST_FILL or st.seen == STALE or (lots == 0 and cost == 0):
+        return
+    if st.beyond or oversize(e, instrument, lots, cost):
+        st.seen = STALE
+    elif worst_add(&e.worst, state_of(e, account), instrument, <double>lots, <double>cost, order, sign, True) != Status.OK:
+        st.seen = STALE
+
+
+cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept nogil:
+    """The same for everything of a slot: its position and the levels of its orders."""
+    cdef const Slot* s = slot_of(&e.ledger, account, slot)
+    cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
+    cdef int32_t at = s.first_level
+    put(e, account, instrument, s.lots, s.open_cost, False, sign)
+    while at >= 0:
+        put(e, account, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost, True, sign)
+        at = e.ledger.level[at].next
+
+
+cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil:
+    """The account is moved by this instrument from now on."""
+    standing_of(e, account).moved_by |= <uint64_t>1 << e.ledger.contract[instrument].underlying
+
+
+cdef int64_t newest(const Engine* e, uint64_t bits) noexcept nogil:
+    cdef int64_t latest = 0
+    cdef Py_ssize_t i
+    for i in range(64):
+        if bits >> i & 1 and e.epoch[i] > latest:
+            latest = e.epoch[i]
+    return latest
+
+
+cdef Status fresh(Engine* e, int64_t account) noexcept nogil:
+    """Bring the state up to the last marks and balances."""
+    cdef Standing* st = standing_of(e, account)
+    cdef Status status = Status.OK
+    if e.policy != WORST_FILL or (st.seen == e.now and not st.paid and not st.beyond):
+        return Status.OK
+    if st.seen == STALE or st.beyond or st.seen < newest(e, st.moved_by):
+        return derive(e, account)
+    if st.paid:
+        status = rebase(e, account)
+    if status == Status.OK:
+        st.seen, st.paid = e.now, 0
+    return status
+
+
+cdef Status rebase(Engine* e, int64_t account) noexcept nogil:
+    """Take in balances that changed."""
+    cdef Source feeds[N_FEEDS]
+    cdef Status status
+    cdef Py_ssize_t i, j
+    cdef const Alternative* a
+    cdef bint exact = standing_of(e, account).beyond == 0
+    if e.keyed_points and standing_of(e, account).paid:
+        return derive(e, account)
+    if e.worst.n_points == 0:
+        return Status.OK
+    status = feed(e, account, False, False, feeds)
+    if status == Status.OK:
+        status = run_single(e.fixed, feeds)
+    if status != Status.OK:
+        return status
+    for i in range(e.worst.n_alternatives):
+        a = e.worst.alternatives + i
+        memset(e.room, 0, a.rows * sizeof(double))
+        for j in range(e.worst.n_points):
+            if not e.worst.points[j].keyed and e.worst.points[j].target == i:
+                add_point(e, e.worst.points + j, a.rows, e.room)
+        worst_base(&e.worst, state_of(e, account), i, e.room, exact)
+    return Status.OK
+
+
+cdef void add_point(Engine* e, const Point* p, Py_ssize_t rows, double* out) noexcept nogil:
+    """Sum over its held keys of a node's value times its factor."""
+    cdef Py_ssize_t i, r, stride = e.fixed.b.nodes[e.fixed.wanted[p.wanted]].rows
+    cdef const double* factor
+    cdef const double* value
+    for i in range(single_pairs(e.fixed, p.wanted)):
+        factor = e.worst.figures + p.factor
+        if p.factor_keys > 1:
+            factor += single_key(e.fixed, p.wanted, i) * rows
+        value = single_value(e.fixed, p.wanted, i) + (p.row if p.row > 0 else 0)
+        for r in range(rows):
+            out[r] += value[r if p.row < 0 and stride > 1 else 0] * factor[r]
+
+
+cdef Status derive(Engine* e, int64_t account) noexcept nogil:
+    """The state anew from slots, balances and tables."""
+    cdef Standing* st = standing_of(e, account)
+    cdef const Slot* s
+    cdef Py_ssize_t i
+    cdef Status status = Status.OK
+    e.derived += 1
+    st.beyond, st.moved_by, st.seen, st.paid = 0, 0, STALE, 0
+    for i in range(e.ledger.owner[account].n_slots):
+        if e.ledger.held[account * e.ledger.n_slots + i] >= 0:
+            note(e, account, e.ledger.held[account * e.ledger.n_slots + i])
+            st.beyond += slot_beyond(e, account, <int32_t>i)
+    for i in range(e.ledger.n_assets):
+        if e.ledger.balance[account * e.ledger.n_assets + i]:
+            st.moved_by |= <uint64_t>1 << e.bit[i]
+    worst_clear(&e.worst, state_of(e, account))
+    status = rebase(e, account)
+    if status == Status.OK:
+        status = derive_terms(e, account)
+    if status == Status.OK:
+        st.seen = e.now
+    return status
+
+
+cdef int64_t slot_beyond(const Engine* e, int64_t account, int32_t slot) noexcept nogil:
+    """Whether a term of a slot is beyond the range of exact sums."""
+    cdef const Slot* s = slot_of(&e.ledger, account, slot)
+    cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
+    cdef int32_t at = s.first_level
+    cdef bint found = oversize(e, instrument, s.lots, s.open_cost)
+    while at >= 0 and not found:
+        found = oversize(e, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost)
+        at = e.ledger.level[at].next
+    return found
+
+
+cdef Status derive_terms(Engine* e, int64_t account) noexcept nogil:
+    """Add the terms of all slots, and of the nodes that balances move, key by key."""
+    cdef bint exact = standing_of(e, account).beyond == 0
+    cdef double* state = state_of(e, account)
+    cdef const Slot* s
+    cdef const Level* v
+    cdef int64_t instrument
+    cdef int32_t at
+    cdef Py_ssize_t i, j
+    cdef Status status = Status.OK
+    for i in range(e.ledger.owner[account].n_slots):
+        instrument = e.ledger.held[account * e.ledger.n_slots + i]
+        if instrument < 0:
+            continue
+        s = slot_of(&e.ledger, account, <int32_t>i)
+        if s.lots or s.open_cost:
+            status = worst_add(&e.worst, state, instrument, <double>s.lots, <double>s.open_cost, False, 1.0, exact)
+        at = s.first_level
+        while at >= 0 and status == Status.OK:
+            v = &e.ledger.level[at]
+            if v.lots or v.cost:
+                status = worst_add(&e.worst, state, instrument, <double>v.lots, <double>v.cost, True, 1.0, exact)
+            at = v.next
+        if status != Status.OK:
+            return status
+    for j in range(e.worst.n_points if e.keyed_points else 0):
+        if e.worst.points[j].keyed:
+            for i in range(single_pairs(e.fixed, e.worst.points[j].wanted)):
+                status = worst_point(
+                    &e.worst, state, e.worst.points + j, single_key(e.fixed, e.worst.points[j].wanted, i),
+                    single_value(e.fixed, e.worst.points[j].wanted, i) + max(e.worst.points[j].row, 0), exact)
+                if status != Status.OK:
+                    return status
+    return status
+
+
+# ---- figures --------------------------------------------------------------------------------
+
+cdef Status run_whole(Engine* e, const Source* feeds) noexcept nogil:
+    """The plan over these rows; unrounded where a sum is beyond its quantum."""
+    cdef const double* magic = e.whole.b.magic
+    cdef Status status = run_single(e.whole, feeds)
+    e.beyond = status == Status.RANGE
+    if e.beyond:
+        e.whole.b.magic = e.plain
+        status = run_single(e.whole, feeds)
+        e.whole.b.magic = magic
+    return status
+
+
+cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
+    """Lower ends of what has no linear forms, over the fills of all levels."""
+    cdef Source feeds[N_FEEDS]
+    cdef const Level* v
+    cdef Py_ssize_t i, n = 0
+    cdef int32_t at
+    cdef Status status
+    e.recomputed += 1
+    for i in range(e.ledger.owner[account].n_slots):
+        if e.ledger.held[account * e.ledger.n_slots + i] < 0:
+            continue
+        at = slot_of(&e.ledger, account, <int32_t>i).first_level
+        while at >= 0:
+            v = &e.ledger.level[at]
+            if n == e.n_fills:
+                return Status.CAPACITY
+            e.fills[n].instrument = e.ledger.held[account * e.ledger.n_slots + i]
+            e.fills[n].lots, e.fills[n].cost = <double>v.lots, <double>v.cost
+            n += 1
+            at = v.next
+    status = feed(e, account, True, False, feeds)
+    return run_bounds(e.opaque, feeds, e.fills, n, e.shares) if status == Status.OK else status
+
+
+cdef Status surplus_of(Engine* e, int64_t account, double* surplus) noexcept nogil:
+    """surplus_initial at the engine's order policy, quote currency."""
+    cdef Source feeds[N_FEEDS]
+    cdef Status status = fresh(e, account)
+    e.checks += 1
+    if status != Status.OK:
+        return status
+    if e.policy == WORST_FILL:
+        if e.opaque != NULL:
+            status = bound_opaque(e, account)
+            if status != Status.OK:
+                return status
+        surplus[0] = worst_least(&e.worst, state_of(e, account), e.shares)
+        e.beyond = standing_of(e, account).beyond != 0
+        return Status.OK
+    e.recomputed += 1
+    status = feed(e, account, True, e.policy == VENUE, feeds)
+    if status == Status.OK:
+        status = run_whole(e, feeds)
+    if status == Status.OK:
+        surplus[0] = single_value(e.whole, 0, 0)[0] - single_value(e.whole, 1, 0)[0]
+    return status
+
+
+cdef inline double level_of(const Engine* e, Py_ssize_t wanted, Py_ssize_t level) noexcept nogil:
+    """A level of a wanted node; one without levels is the same at all."""
+    return single_value(e.whole, wanted, 0)[level if e.whole.b.nodes[e.whole.wanted[wanted]].rows > 1 else 0]
+
+
+cdef Status figures_of(Engine* e, int64_t account, double* figures) noexcept nogil:
+    """Every ``Figure`` of an account."""
+    cdef Source feeds[N_FEEDS]
+    cdef double surplus
+    cdef Status status = surplus_of(e, account, &surplus)
+    cdef bint beyond = e.beyond
+    if status == Status.OK and e.policy == WORST_FILL:
+        status = feed(e, account, True, False, feeds)
+        if status == Status.OK:
+            status = run_whole(e, feeds)
+        e.beyond |= beyond
+    if status != Status.OK:
+        return status
+    figures[SURPLUS_INITIAL] = surplus
+    figures[EQUITY_INITIAL] = level_of(e, 0, 0)
+    figures[INITIAL] = level_of(e, 1, 0) if e.policy != WORST_FILL else figures[EQUITY_INITIAL] - surplus
+    figures[EQUITY_MAINTENANCE] = level_of(e, 0, 1)
+    figures[MAINTENANCE] = level_of(e, 1, 1)
+    figures[SURPLUS_MAINTENANCE] = figures[EQUITY_MAINTENANCE] - figures[MAINTENANCE]
+    return Status.OK
+
+
+cdef void publish(Engine* e, int64_t account, const double* figures) noexcept nogil:
+    """Let readers see these figures, all of them or none."""
+    cdef int64_t bits[N_FIGURES]
+    memcpy(bits, figures, sizeof(bits))
+    gate_publish(e.figures + account * LINE, e.figures + account * LINE + 1, bits, N_FIGURES)

@@ -1,0 +1,80 @@
+# Worst fills: an account's surplus as sums of minima of linear forms, kept per row and changed term by term.
+from libc.stdint cimport int64_t
+from crossmargin._core.status cimport Status
+
+# The least over its rows of a linear form of the account and of the sums of its terms.
+cdef struct Alternative:
+    int64_t part
+    int64_t rows
+    int64_t stride        # rows padded to whole lines
+    int64_t at            # of its rows in an account's state
+    int64_t base          # of the share that balances give
+    int64_t table         # of lots' figures in an instrument's block; those of costs follow
+    int64_t constant      # in figures
+    int64_t first_term    # in lists
+    int64_t n_terms
+    int64_t first_opaque  # in lists: places of wanted nodes, their factors in figures from ``factor``
+    int64_t n_opaque
+    int64_t factor
+
+# The sum over held keys of the least of its forms; a form is the greatest of its linear forms.
+cdef struct Term:
+    int64_t rows
+    int64_t stride
+    int64_t at            # of the sum in an account's state
+    int64_t keys          # of its held keys, and how many holdings each has
+    int64_t blocks        # of their linear forms
+    int64_t capacity      # keys
+    int64_t first_form    # pairs (first linear form, how many) in lists
+    int64_t n_forms
+    int64_t n_linears
+    int64_t constant      # in figures, by key
+    int64_t n_keys        # 1: one row for all
+
+# What an instrument moves in a term.
+cdef struct Touch:
+    int64_t term
+    int64_t key
+    int64_t table         # in figures: for each linear form lots' rows, then costs'
+
+# A node that no fill moves, in a linear form.
+cdef struct Point:
+    int64_t keyed         # whether it stands in a term
+    int64_t target        # alternative or term
+    int64_t linear
+    int64_t wanted        # place among the wanted nodes
+    int64_t factor        # in figures
+    int64_t factor_keys   # 1: one row for all
+    int64_t row           # of the node, -1: row by row
+    int64_t map           # in lists: the term's key of each key of the node; -1 for the account
+
+cdef struct Worst:
+    const Alternative* alternatives
+    const Term* terms
+    const Touch* touches
+    const int64_t* touch_start   # by instrument
+    const Point* points
+    const int64_t* lists
+    const double* figures
+    const double* alternative_magic
+    const double* term_magic     # of linear forms
+    const double* sum_magic
+    Py_ssize_t n_alternatives
+    Py_ssize_t n_terms
+    Py_ssize_t n_points
+    Py_ssize_t n_parts
+    Py_ssize_t block             # doubles of an instrument's alternatives in figures, from 0
+    Py_ssize_t state             # doubles of an account
+
+cdef void worst_clear(const Worst* w, double* state) noexcept nogil
+cdef Status worst_add(
+    const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, double sign, bint exact
+) noexcept nogil
+cdef double worst_least(const Worst* w, const double* state, const double* opaque) noexcept nogil
+cdef double worst_contemplate(
+    const Worst* w, const double* state, int64_t instrument, double lots, double cost, double had_lots, double had_cost
+) noexcept nogil
+cdef void worst_base(const Worst* w, double* state, Py_ssize_t a, const double* base, bint exact) noexcept nogil
+cdef Status worst_point(
+    const Worst* w, double* state, const Point* p, int64_t key, const double* value, bint exact
+) noexcept nogil

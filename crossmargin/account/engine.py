@@ -1,0 +1,284 @@
+"""The gate's face: integer handles in the order path, names and decimal strings everywhere else."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from hashlib import sha256
+from math import ceil, floor
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from crossmargin import _checks as check
+from crossmargin._checks import Integers
+from crossmargin._core.gate import Gate, Kind
+from crossmargin._core.ledger import Trading
+from crossmargin._core.status import Status
+from crossmargin.account.decision import Decision, decide
+from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
+from crossmargin.errors import raise_for_status
+from crossmargin.instruments import Instrument, Instruments, Payoff, exact
+from crossmargin.margin import Method, Prepared
+from crossmargin.market import Market, Observation
+from crossmargin.portfolio import Account, Book, Portfolio
+from crossmargin.portfolio.portfolio import ticks_of
+
+POLICIES = ("worst_fill", "venue", "none")
+NO_BAND = 2**62
+RATE = 2**32
+
+
+class RiskEngine(Gate):
+    """A margin engine for one venue: accounts, orders and money behind one method, changed event by event.
+
+    ``orders``: "worst_fill" (an order may fill wholly, partly or not, whichever is worst), "venue" (the method's own
+    charge of resting orders) or "none". ``quantum``: one power of two for all sums of money, quote currency; without it
+    one is chosen for each sum from ``capacity``. ``fee``: the rate of a fill's cost that resting orders reserve.
+    ``reducing``: an order that the account cannot carry is taken if it lowers the requirement and not the surplus
+    ("surplus"), or if equity / maintenance does not fall ("ratio"). ``strict``: an account or instrument in REDUCING
+    takes reduce-only orders alone, otherwise whatever reduces.
+
+    ``check place amend cancel trigger trade sweep health read`` take handles and return a ``Status``, 0 done or
+    accepted; lots > 0 buys; prices are ticks. What answers otherwise has changed nothing.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        *,
+        orders: str = "worst_fill",
+        capacity: Capacity | None = None,
+        quantum: float | None = None,
+        fee: str | Fraction = "0",
+        reducing: str = "surplus",
+        strict: bool = False,
+    ) -> None:
+        check.one_of("orders", orders, POLICIES)
+        check.one_of("reducing", reducing, ("surplus", "ratio"))
+        self.prepared, self.orders_policy, self.fee = prepared, orders, exact("fee", fee)
+        self.capacity = capacity or Capacity()
+        self.source = Source(self.capacity, orders, quantum)
+        self.accounts: dict[str, int] = {}
+        self.account_names: list[str] = []
+        self.texts: dict[bytes, bytes] = {}  # what events name by digest
+        self.options = {"orders": orders, "quantum": quantum, "fee": str(self.fee), "reducing": reducing, "strict": strict}
+        of_rows, of_assets = bits_of(prepared.instruments)
+        self.bits = {"instrument": of_rows, "asset": of_assets}
+        super().__init__(
+            self.source.of(prepared), contracts(prepared.instruments, of_rows, self.fee), of_assets,
+            accounts=self.capacity.accounts, slots=self.capacity.slots, orders=self.capacity.orders,
+            journal=self.capacity.journal, policy=POLICIES.index(orders), by_ratio=reducing == "ratio", strict=strict,
+        )  # fmt: skip
+
+    @property
+    def instruments(self) -> Instruments:
+        return self.prepared.instruments
+
+    @property
+    def market(self) -> Market:
+        return self.prepared.market
+
+    # ---- names -----------------------------------------------------------------------------
+
+    def open(self, name: str, currency: str | None = None, *, time: int = 0) -> int:
+        """Open an account stated in ``currency`` (the market's quote if not given); its handle."""
+        check.text("account", name)
+        if name in self.accounts:
+            raise check.refuse("account", "not be open yet", name)
+        wanted = self.market.quote if currency is None else currency
+        asset = check.known("currency", wanted, self.instruments.asset_index, "asset")
+        handle = len(self.account_names)
+        raise_for_status(self.event(Kind.ENROL, time, handle, asset, *self.digest(name.encode())), f"account {name!r}")
+        self.accounts[name] = handle
+        self.account_names.append(name)
+        return handle
+
+    def account(self, name: str) -> int:
+        """Handle of an account."""
+        return int(check.known("account", name, self.accounts, "open account"))
+
+    def instrument(self, name: str) -> int:
+        """Handle of an instrument."""
+        return int(check.known("instrument", name, self.instruments.index, "instrument"))
+
+    def digest(self, text: bytes) -> tuple[int, int, int, int]:
+        """SHA-256 of what does not fit an event, as four words; the text is kept for the journal."""
+        found = sha256(text).digest()
+        self.texts.setdefault(found, text)
+        a, b, c, d = np.frombuffer(found, dtype="<i8").tolist()
+        return a, b, c, d
+
+    def lots(self, instrument: str, quantity: str | Fraction) -> int:
+        """Signed lots of a quantity of contracts; refused if it is no whole number of lots."""
+        row = self.instruments.instrument(instrument)
+        found = exact("quantity", quantity) / row.lot
+        if found.denominator != 1:
+            raise check.refuse("quantity", f"be a multiple of the lot {row.lot}", quantity, f"of {instrument}")
+        return int(found)
+
+    def ticks(self, instrument: str, price: str | Fraction) -> int:
+        return ticks_of(self.instruments.instrument(instrument), exact("price", price))
+
+    # ---- money -----------------------------------------------------------------------------
+
+    def deposit(self, account: int, asset: str, amount: str, *, time: int = 0) -> int:
+        return self.event(Kind.DEPOSIT, time, account, *self.atoms(asset, amount))
+
+    def withdraw(self, account: int, asset: str, amount: str, *, time: int = 0) -> int:
+        """Accepted if surplus_initial is 0 or more afterwards, at the engine's order policy."""
+        return self.event(Kind.WITHDRAW, time, account, *self.atoms(asset, amount))
+
+    def transfer(self, account: int, asset: str, amount: str, to: int, *, time: int = 0) -> int:
+        """A withdrawal that another account receives."""
+        return self.event(Kind.TRANSFER, time, account, *self.atoms(asset, amount), to)
+
+    def atoms(self, asset: str, amount: str) -> tuple[int, int]:
+        row = check.known("asset", asset, self.instruments.asset_index, "asset")
+        return int(row), self.instruments.assets[row].atoms(amount, "amount", f"of {asset}")
+
+    # ---- lifecycle -------------------------------------------------------------------------
+
+    def fund(self, instrument: str, payment: str | Fraction, *, time: int = 0) -> int:
+        """Longs owe shorts ``payment`` of the settlement asset a contract (negative: shorts owe longs)."""
+        row = self.instrument(instrument)
+        terms = self.instruments.rows[row]
+        atoms = exact("payment", payment) * terms.lot * 10 ** self.instruments.asset(terms.settlement).decimals
+        index = self.contracts()[row][0] + round(atoms * RATE)
+        return self.event(Kind.FUND, time, 0, row, index)
+
+    def expire(self, instrument: str, price: str | Fraction, *, time: int = 0) -> int:
+        """Settle every position at a price, cancel the orders; an option settles at its payoff."""
+        return self.event(Kind.EXPIRE, time, 0, self.instrument(instrument), self.ticks(instrument, price))
+
+    def interest(self, asset: str, debt: str | Fraction, credit: str | Fraction = "0", *, time: int = 0) -> int:
+        """Charge debts and pay credits a fraction of themselves, in [0, 1]."""
+        row = check.known("asset", asset, self.instruments.asset_index, "asset")
+        return self.event(Kind.INTEREST, time, 0, row, ceil(exact("debt", debt) * RATE), floor(exact("credit", credit) * RATE))
+
+    def trading(self, instrument: str, state: Trading, *, time: int = 0) -> int:
+        """What an instrument takes from now on: all orders, cancels alone, what reduces, or nothing."""
+        return self.event(Kind.LIST, time, 0, self.instrument(instrument), int(state))
+
+    def mode(self, account: int, state: Trading, *, time: int = 0) -> int:
+        """The same of an account; REDUCING is an account in liquidation."""
+        return self.event(Kind.MODE, time, account, int(state))
+
+    def band(self, instrument: str, low: str | Fraction, high: str | Fraction, *, time: int = 0) -> int:
+        """The venue's price band, inside which an order of an account in trouble must lie."""
+        ends = (self.ticks(instrument, low), self.ticks(instrument, high))
+        return self.event(Kind.BAND, time, 0, self.instrument(instrument), *ends)
+
+    # ---- marks -----------------------------------------------------------------------------
+
+    def mark(self, observations: Iterable[Observation], *, time: int = 0) -> int:
+        """Take new figures, all as of ``time``; accounts that they move are stale until their next touch or the sweep."""
+        when, given = time or self.time or self.market.as_of, tuple(observations)
+        seen = {**self.market.seen, **{(o.subject, o.field): o for o in given}}
+        fresh = self.prepared.remark(Market(max(when, self.market.as_of), self.market.quote, seen))
+        tables = self.source.of(fresh)
+        for observation in given:
+            status = self.observe(observation, when)
+            if status != Status.OK:
+                return status
+        return self.take(Kind.MARK, when, fresh, tables, (0, 0, 0, 0))
+
+    def observe(self, o: Observation, time: int) -> int:
+        """Note one figure in the journal: its bits, its confidence's bits, when it was published, and of what it is."""
+        value, confidence = np.array([o.value, o.confidence]).view(np.int64).tolist()
+        words = self.digest(b"\0".join((o.subject.encode(), o.field.encode(), o.source.encode())))
+        return self.event(Kind.OBSERVE, time, 0, value, *words, confidence, o.published)
+
+    def parameters(self, method: Method, *, time: int = 0) -> int:
+        """Take a new parameter set of the same plan; it may leave accounts below their margin."""
+        fresh = method.prepare(self.instruments, self.market)
+        if fresh.program.hash != self.prepared.program.hash:
+            raise check.refuse("method", "build the plan that the engine runs", method.parameters_name)
+        return self.take(
+            Kind.PARAMETERS, time, fresh, self.source.of(fresh), self.digest(msgspec.json.encode(method)), everything=True
+        )
+
+    def take(
+        self, kind: Kind, time: int, fresh: Prepared, tables: object, digest: tuple[int, ...], *, everything: bool = False
+    ) -> int:
+        bits = ALL_BITS if everything else moved_bits(self.prepared.bound, fresh.bound, self.bits)
+        status = self.load(kind, time, tables, bits, np.array(digest, dtype=np.int64))  # type: ignore[arg-type]
+        if status == Status.OK:
+            self.prepared = fresh
+        return status
+
+    # ---- questions -------------------------------------------------------------------------
+
+    def evaluate(self, account: str, instrument: str, quantity: str, price: str) -> Decision:
+        """What ``check`` answers and why, by names and decimal strings; changes nothing."""
+        handle, row = self.account(account), self.instrument(instrument)
+        return decide(self, handle, row, self.lots(instrument, quantity), self.ticks(instrument, price))
+
+    def checks(self, account: Integers, instrument: Integers, lots: Integers, ticks: Integers) -> NDArray[np.int32]:
+        """``check`` of each of n orders alone: n statuses."""
+        columns = [check.integers(n, v) for n, v in (("account", account), ("instrument", instrument), ("lots", lots), ("ticks", ticks))]
+        out = np.zeros(len(columns[0]), dtype=np.int32)
+        raise_for_status(self.check_many(*columns, out), "checks")
+        return out
+
+    def book(self) -> Book:
+        """Everything that is held and ordered, funding that is due paid in, as a book over the engine's instruments."""
+        rows = [(a, i, lots, cost) for a, i, lots, cost, _ in self.positions()]
+        orders = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in self.orders() if may]
+        modes = self.modes()
+        assets = self.instruments.assets
+        owners = [Account(id=f"{n:09}", currency=assets[modes[n][1]].id) for n in range(len(self.account_names))]
+        return Book.of(
+            self.instruments, owners,
+            positions=columns_of(("account", "instrument", "lots", "open_cost"), rows),
+            balances=columns_of(("account", "asset", "atoms"), self.effective_balances()),
+            orders=columns_of(("account", "id", "instrument", "side", "lots", "ticks"), orders),
+        )  # fmt: skip
+
+    def effective_balances(self) -> list[tuple[int, int, int]]:
+        """Balances with the funding that is due: ``floor(-lots difference / 2^32)`` a position."""
+        found = {(account, asset): atoms for account, asset, atoms in self.balances()}
+        terms, settlement = self.contracts(), self.instruments.settlement.tolist()
+        for account, item, lots, _, index in self.positions():
+            key = (account, settlement[item])
+            found[key] = found.get(key, 0) + (-lots * (terms[item][0] - index) >> 32)
+        return [(*key, atoms) for key, atoms in found.items() if atoms]
+
+    def portfolio(self, account: str) -> Portfolio:
+        """One account as a portfolio."""
+        book = self.book()
+        return Portfolio(book, book.unit(f"{self.account(account):09}"))
+
+    def imbalance(self) -> dict[str, int]:
+        """Atoms of each asset that appeared or vanished: 0, always.
+
+        ``sum of balances - sum of open costs + fees + rounding + clearing + interest - deposits + withdrawals``.
+        """
+        external, *others = (np.array(row, dtype=object) for row in self.totals())
+        left = sum(others) - external
+        for _, asset, atoms in self.balances():
+            left[asset] += atoms
+        settlement = self.instruments.settlement.tolist()
+        for _, item, _, cost, _ in self.positions():
+            left[settlement[item]] -= cost
+        return {asset.id: int(atoms) for asset, atoms in zip(self.instruments.assets, left, strict=True)}
+
+
+def columns_of(names: tuple[str, ...], rows: list[tuple[int, ...]]) -> Mapping[str, list[int]]:
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def contracts(instruments: Instruments, bits: Integers, fee: Fraction) -> Integers:
+    """One row an instrument, the fields of ``_core.ledger.Contract``."""
+    rate = ceil(check.number("fee", float(fee), low=0.0, high=1.0) and fee * RATE)
+    rows = [contract(instruments, row, int(bit), rate) for row, bit in zip(instruments, bits, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 10)
+
+
+def contract(instruments: Instruments, row: Instrument, bit: int, fee: int) -> tuple[int, ...]:
+    asset = instruments.asset_index[row.settlement]
+    ratio = row.value_ratio(instruments.assets[asset].decimals)
+    if max(ratio.numerator, ratio.denominator) >= 2**62:
+        raise check.refuse("contract_size x lot x tick", "be a ratio of 62-bit integers in atoms", ratio, f"of {row.id}")
+    inverse = int(row.payoff is Payoff.INVERSE)
+    return (ratio.numerator, ratio.denominator, asset, inverse, bit, 0, int(Trading.OPEN), -NO_BAND, NO_BAND, fee)
+

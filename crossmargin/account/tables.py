@@ -1,0 +1,231 @@
+"""What an engine reads of a prepared method: compiled worst fills, the plan of one account, ranges and prices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin import _checks as check
+from crossmargin._checks import Floats, Integers
+from crossmargin._core import bounds, gate, single
+from crossmargin.errors import MissingPriceError, PlanError
+from crossmargin.instruments import Instrument, Instruments, Payoff
+from crossmargin.margin import Prepared
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout
+from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
+from crossmargin.margin.plan.quantum import Quanta
+from crossmargin.margin.plan.worst import Compiled, Ranges
+from crossmargin.market import Market
+from crossmargin.portfolio.feeds import FEEDS
+from crossmargin.portfolio.tables import MAX_LOTS
+
+MOST_TICKS = 2**40
+WANTED = ("equity", "requirement")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What an engine has room for, fixed when it opens. ``notional``: the largest of one position, quote currency; beyond
+    it sums are no longer exact and the account is valued unrounded."""
+
+    accounts: int = 1024
+    slots: int = 32  # instruments of an account
+    orders: int = 65536
+    journal: int = 65536  # events between two reads of the journal's thread; a power of two, 0: no journal
+    notional: float = 1e8
+
+    def __post_init__(self) -> None:
+        for name in ("accounts", "slots", "orders"):
+            check.integer(name, getattr(self, name), low=1, high=2**31 - 1)
+        check.integer("journal", self.journal, low=0)
+        if self.journal & (self.journal - 1):
+            raise check.refuse("journal", "be a power of two", self.journal)
+        check.positive("notional", self.notional)
+
+
+def price_or_one(market: Market, asset: str, underlying: str | None) -> float:
+    """Price of an asset, 1 where the market has none: it then counts nowhere."""
+    try:
+        return market.price(asset, underlying) or 1.0
+    except MissingPriceError:
+        return 1.0
+
+
+def lot_value(row: Instrument, market: Market) -> float:
+    """Quote currency that one lot is about."""
+    size = float(row.contract_size * row.lot)
+    if row.payoff is Payoff.INVERSE and row.strike is None:
+        return size
+    return size * abs(market.get("index", row.underlying, market.get("mark", row.id, 1.0)) or 1.0)
+
+
+def ranges_of(instruments: Instruments, market: Market, capacity: Capacity) -> Ranges:
+    """Lots and costs up to the largest notional."""
+    prices = [price_or_one(market, a.id, a.underlying) for a in instruments.assets]
+    atoms = np.array([p * 10.0**-a.decimals for p, a in zip(prices, instruments.assets, strict=True)])
+    values = np.array([lot_value(row, market) for row in instruments])
+    return Ranges(
+        lots=np.minimum(np.maximum(capacity.notional / values, 1.0), MAX_LOTS),
+        cost=np.minimum(capacity.notional / atoms[instruments.settlement], 2.0**62) if len(instruments) else values,
+        slots=capacity.slots,
+        money=capacity.notional * capacity.slots,
+    )
+
+
+def quanta_of(bound: Binding, ranges: Ranges, instruments: Instruments, market: Market) -> Quanta:
+    """Quanta of the plan for these ranges."""
+    lots, cost = float(ranges.lots.max(initial=1.0)), float(ranges.cost.max(initial=1.0))
+    atoms = [price_or_one(market, a.id, a.underlying) * 10.0**-a.decimals for a in instruments.assets]
+    most = dict.fromkeys(FEEDS, lots) | {
+        "cost": cost, "balance": ranges.money / min(atoms, default=1.0), "buy_at": lots * MOST_TICKS,
+        "sell_at": lots * MOST_TICKS, "high_buy": float(MOST_TICKS), "low_sell": float(MOST_TICKS), "orders": 2.0**20,
+    }  # fmt: skip
+    held = {holding.name: min(most[holding.source], 2.0**62) for holding in bound.program.holdings}
+    return Quanta.of(bound, held, ranges.slots)
+
+
+def single_of(layout: Layout, wanted: Sequence[int], rows: int) -> single.Single:
+    """The plan over one account of at most so many rows of all feeds together."""
+    capacity = (1 << (max(rows, 2) - 1).bit_length()) * layout.breadth
+    needs = layout.needs(capacity, tuple(wanted))
+    holding = layout.holding.copy()
+    holding[~needs.held, 1] = DEAD
+    n_axes, n_relations, keys = len(layout.key_start) - 1, len(needs.relation), int(layout.key_start[-1])
+    sources = [list(FEEDS).index(h.source) for h in layout.bound.program.holdings]
+    return single.Single(
+        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps, holding, layout.items,
+        layout.key_start, np.array([*sources, 0], dtype=np.int64), np.array(wanted, dtype=np.int64), capacity,
+        np.zeros(2 * keys + n_axes * (3 + 2 * capacity) + n_relations * (1 + capacity) + 1, dtype=np.int64),
+        np.zeros((len(layout.holding) + ARGUMENTS) * capacity + needs.scratch),
+        np.zeros(len(layout.holding) + 1, dtype=np.int64),
+    )  # fmt: skip
+
+
+MOST_OPAQUE = 64
+
+
+def interval_of(layout: Layout, opaque: Sequence[tuple[int, float]], rows: int) -> bounds.Interval:
+    """Intervals of the nodes without linear forms, each with its factor in the surplus."""
+    if len(opaque) > MOST_OPAQUE:
+        raise PlanError(f"a surplus may have {MOST_OPAQUE} parts without linear forms, has {len(opaque)}")
+    made = single_of(layout, [node for node, _ in opaque], rows)
+    bound, size = layout.bound, made.scratch
+    widest = max([bound.n_rows(node) for node in bound.program.nodes] + [1])
+    weight, weights = matcher_weights(bound)
+    return bounds.Interval(
+        made, np.zeros(size), np.zeros(size), np.zeros(6 * widest), widest, np.zeros(len(bound.program.nodes)), weight,
+        weights, np.array([factor for _, factor in opaque]),
+    )  # fmt: skip
+
+
+def matcher_weights(bound: Binding) -> tuple[Integers, Floats]:
+    """Most that a unit of each child adds to a matcher or takes from it; where each matcher's lie."""
+    start, found = np.zeros(len(bound.program.nodes), dtype=np.int64), [np.zeros(1)]
+    for number, node in bound.program:
+        if node.op not in {"match", "group"}:
+            continue
+        start[number] = sum(map(len, found))
+        features, rule = (np.asarray(bound.folded[a], dtype=np.float64) for a in node.args[1:3])
+        size = bound.size(bound.program.nodes[node.args[0]].key)
+        if node.op == "group":
+            found.append(np.broadcast_to(greatest_alone(features)[:, 0], size))
+        else:
+            found.append(np.full(size, 1.0 / min(least_ratio(row) for row in rule)))
+    return start, np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class Source:
+    """How tables are made for an engine: once for every mark, of the same shapes."""
+
+    capacity: Capacity
+    orders: str
+    quantum: float | None
+
+    def of(self, prepared: Prepared) -> gate.Tables:
+        """The tables of a prepared method."""
+        instruments, market, bound = prepared.instruments, prepared.market, prepared.bound
+        ranges = ranges_of(instruments, market, self.capacity)
+        quanta = quanta_of(bound, ranges, instruments, market) if self.quantum is None else Quanta.uniform(bound, self.quantum)
+        layout = prepared.layout.rounded(quanta)
+        rows = 8 * self.capacity.slots + len(instruments.assets) + 2
+        whole = single_of(layout, [prepared.wanted[name] for name in WANTED], rows)
+        compiled = Compiled(bound, ranges, len(instruments), self.quantum) if self.orders == "worst_fill" else None
+        fixed = single_of(layout, compiled.wanted, rows) if compiled is not None and compiled.wanted else None
+        opaque = interval_of(prepared.layout, compiled.opaque, rows) if compiled is not None and compiled.opaque else None
+        unbounded = np.full(len(instruments) + 1, np.inf)
+        return gate.Tables(
+            *(NOTHING if compiled is None else compiled.arrays()), whole, fixed, opaque,
+            np.zeros(len(bound.program.nodes)),
+            np.append(ranges.lots, 0.0) if compiled is not None else unbounded,
+            np.append(ranges.cost, 0.0) if compiled is not None else unbounded, half_atoms(instruments, market),
+        )  # fmt: skip
+
+
+EMPTY = np.zeros(1, dtype=np.int64)
+NOTHING: tuple[Integers | Floats | int, ...] = (
+    np.zeros((1, 12), dtype=np.int64), np.zeros((1, 11), dtype=np.int64), np.zeros((1, 3), dtype=np.int64), EMPTY,
+    np.zeros((1, 8), dtype=np.int64), EMPTY, np.zeros(8), np.zeros(1), np.zeros(1), np.zeros(1), 0, 0,
+)  # fmt: skip
+
+
+def half_atoms(instruments: Instruments, market: Market) -> Floats:
+    """Half an atom of each asset, quote currency: a surplus of no less than minus that rounds to 0 or more."""
+    return np.array([
+        0.5 * 10.0**-a.decimals * price_or_one(market, a.id, a.underlying) for a in instruments.assets
+    ])  # fmt: skip
+
+
+def bits_of(instruments: Instruments) -> tuple[Integers, Integers]:
+    """A bit for what moves each instrument and each asset, shared from the 64th name on."""
+    names = sorted({row.underlying for row in instruments} | {a.underlying or a.id for a in instruments.assets})
+    bit = {name: number % 64 for number, name in enumerate(names)}
+    of_rows = [bit[row.underlying] for row in instruments]
+    of_assets = [bit[a.underlying or a.id] for a in instruments.assets]
+    return np.array(of_rows, dtype=np.int64), np.array(of_assets, dtype=np.int64)
+
+
+def moved_bits(old: Binding, new: Binding, bits: Mapping[str, Integers]) -> int:
+    """Bits of what new tables move; all of them where a table of the account changed.
+
+    ``bits``: of each source item, by the kind of item ("instrument", "asset").
+    """
+    found = 0
+    for name, (key, _) in old.program.tables.items():
+        before, after = old.tables[name], new.tables[name]
+        if before is after or np.array_equal(before, after):
+            continue
+        changed = np.flatnonzero((before != after).any(axis=1))
+        found |= keyed_bits(new, key, changed, bits)
+    return found
+
+
+ALL_BITS = 2**64 - 1
+
+
+def keyed_bits(bound: Binding, key: str, changed: Integers, bits: Mapping[str, Integers]) -> int:
+    """Bits of the items under some keys of an axis; all of them where no items lie under it."""
+    found, reached = 0, False
+    for holding in bound.program.holdings:
+        up = climb(bound, holding.axis, key)
+        if up is None:
+            continue
+        reached = True
+        items = bound.items[holding.name]
+        of = bits["asset" if holding.source == "balance" else "instrument"]
+        rows = np.flatnonzero((items >= 0) & np.isin(up[np.maximum(items, 0)], changed))
+        found |= sum(1 << int(b) for b in np.unique(of[rows]))
+    return found if reached else ALL_BITS
+
+
+def climb(bound: Binding, axis: str, key: str) -> Integers | None:
+    """Key of each item of an axis on another one, None where it does not lead there."""
+    if axis == key:
+        return np.arange(bound.size(axis))
+    for (child, parent), up in bound.maps.items():
+        if child == axis:
+            above = climb(bound, parent, key)
+            if above is not None:
+                return np.asarray(above[up])
+    return None

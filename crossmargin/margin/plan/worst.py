@@ -1,0 +1,284 @@
+"""Lays the worst-fill forms of a surplus out as the arrays of ``_core.worst``.
+
+A position of an instrument moves a linear form by ``lots P + cost K``; P and K stand side by side for every
+instrument and alternative, and for every term and key that it touches. The fields are those of ``_core/worst.pxd``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from crossmargin._checks import Floats, Integers
+from crossmargin.errors import PlanError
+from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.layout import LINE, on_lines
+from crossmargin.margin.plan.linear import Alternative, Linear, Path, Point, Term
+from crossmargin.margin.plan.orders import WorstFill
+from crossmargin.margin.plan.quantum import MAGIC, quantum
+from crossmargin.margin.plan.zeros import zero_nodes
+
+FIELDS = {"alternatives": 12, "terms": 11, "touches": 3, "points": 8}
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Up to which lots and open cost of an instrument, and with how many instruments, sums stay exact."""
+
+    lots: Floats  # by instrument
+    cost: Floats  # by instrument, atoms of the settlement asset
+    slots: int  # instruments of an account
+    money: float  # largest figure that balances give, quote currency
+
+
+@dataclass
+class Laid:
+    """Arrays under construction."""
+
+    figures: list[Floats] = field(default_factory=list)
+    lists: list[int] = field(default_factory=list)
+    size: int = 0
+    state: int = 0
+
+    def put(self, table: Floats) -> int:
+        """Append figures on a line; where they start."""
+        at = self.size
+        flat = np.ascontiguousarray(table, dtype=np.float64).ravel()
+        self.figures += [flat, np.zeros(-len(flat) % LINE)]
+        self.size += len(flat) + -len(flat) % LINE
+        return at
+
+    def name(self, numbers: Sequence[int]) -> int:
+        at = len(self.lists)
+        self.lists += numbers
+        return at
+
+    def reserve(self, size: int) -> int:
+        """Doubles of an account's state, on a line."""
+        at = self.state
+        self.state += size + -size % LINE
+        return at
+
+
+class Compiled:
+    """The arrays of one bound program, for one level."""
+
+    def __init__(self, bound: Binding, ranges: Ranges, n_instruments: int, uniform: float | None = None) -> None:
+        self.bound, self.ranges, self.n_instruments, self.uniform = bound, ranges, n_instruments, uniform
+        self.worst = WorstFill(bound, 0)
+        self.zeros = zero_nodes(bound)
+        self.laid = Laid()
+        self.wanted: list[int] = []  # nodes that no fill moves
+        self.opaque: list[tuple[int, float]] = []
+        self.points: list[list[int]] = []
+        self.unique: dict[bytes, int] = {}
+        self.term_rows: list[list[int]] = []
+        self.term_magic: list[float] = []
+        self.sum_magic: list[float] = []
+        self.kept_terms: list[Term] = []
+        self.lay()
+
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        return {holding.name: holding.source for holding in self.bound.program.holdings}
+
+    def lay(self) -> None:
+        """Alternatives first: their figures lie side by side, instrument by instrument, from 0."""
+        found = [(number, a) for number, part in enumerate(self.worst.parts) for a in part]
+        tables = [np.concatenate(self.moved(a.linear, a.rows(), padded(a.rows())), axis=1) for _, a in found]
+        self.block = sum(table.shape[1] for table in tables)
+        self.laid.put(np.concatenate(tables, axis=1))
+        offsets = np.cumsum([0, *(table.shape[1] for table in tables)])[:-1].tolist()
+        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(found, offsets, strict=True))]
+        self.alternative_magic = [
+            self.magic(self.largest(a.linear) + self.ranges.money + float(np.abs(a.linear.const).max()))
+            for _, a in found
+        ]
+        self.lay_touches()
+
+    # ---- linear forms ----------------------------------------------------------------------
+
+    def moved(self, form: Linear, rows: int, stride: int) -> tuple[Floats, Floats]:
+        """P and K of every instrument, (instruments, stride); one row serves all rows."""
+        P, K = np.zeros((self.n_instruments, stride)), np.zeros((self.n_instruments, stride))
+        for path, coefficient in form.coefficient.items():
+            items = self.bound.items[str(path.origin)]
+            taken = np.flatnonzero(items >= 0)
+            to = P if self.sources[str(path.origin)] == "position" else K
+            to[taken, :rows] += coefficient[items[taken]]
+        return P, K
+
+    def largest(self, form: Linear) -> float:
+        """What the instruments of an account can come to in a form, orders beside positions."""
+        P, K = self.moved(form, form.rows(), form.rows())
+        each = 2.0 * (np.abs(P).max(axis=1) * self.ranges.lots + np.abs(K).max(axis=1) * self.ranges.cost)
+        return float(np.sort(each)[::-1][: self.ranges.slots].sum())
+
+    def magic(self, size: float) -> float:
+        return (quantum(2.0 * size) if self.uniform is None else self.uniform) * MAGIC
+
+    def alternative(self, number: int, part: int, a: Alternative, table: int) -> list[int]:
+        """One row of the table of alternatives."""
+        stride = padded(a.rows())
+        at, base = self.laid.reserve(stride), self.laid.reserve(stride)
+        constant = self.laid.put(np.broadcast_to(a.linear.const, (1, a.rows())))
+        terms = [self.term(t) for t in a.terms]
+        for point in a.linear.points:
+            self.points.append(self.point(point, number, 0, a.rows(), keyed=False))
+        opaque = [self.opaque_share(*share) for share in a.opaque if share[0] not in self.zeros and share[1]]
+        return [
+            part, a.rows(), stride, at, base, table, constant, self.laid.name(terms), len(terms),
+            self.laid.name(opaque), len(opaque), 0,
+        ]  # fmt: skip
+
+    def opaque_share(self, node: int, factor: float) -> int:
+        """Place of an opaque node's share among all of them."""
+        if (node, factor) not in self.opaque:
+            self.opaque.append((node, factor))
+        return self.opaque.index((node, factor))
+
+    def point(self, point: Point, target: int, linear: int, rows: int, *, keyed: bool, axis: str = "") -> list[int]:
+        """A node that no fill moves, in the linear form of an alternative or a term."""
+        number = int(point.path.origin)
+        node = self.bound.program.nodes[number]
+        if number not in self.wanted:
+            self.wanted.append(number)
+        row = 0 if node.rows == "level" else point.row
+        row = 0 if self.bound.n_rows(node) == 1 else (-1 if row is None else row)
+        factor = np.broadcast_to(point.factor, (len(point.factor), rows))
+        factor = np.pad(factor, ((0, 0), (0, short(rows) - rows))) if keyed else factor
+        mapped = self.laid.name(self.worst.forms.along(point.path, axis).tolist()) if keyed else -1
+        return [int(keyed), target, linear, self.wanted.index(number), self.laid.put(factor), len(factor), row, mapped]
+
+    # ---- terms -----------------------------------------------------------------------------
+
+    def term(self, term: Term) -> int:
+        """Number of a term; equal ones are kept once."""
+        key = content(term)
+        if key not in self.unique:
+            self.unique[key] = len(self.kept_terms)
+            self.kept_terms.append(term)
+            self.lay_term(term)
+        return self.unique[key]
+
+    def lay_term(self, term: Term) -> None:
+        rows, linears = term.rows(), [x for form in term.forms for x in form]
+        stride, number = short(rows), len(self.term_rows)
+        count = max(len(x.const) for x in linears)
+        constant = np.zeros((count, len(linears), stride))
+        for place, x in enumerate(linears):
+            constant[:, place, :rows] = x.const
+        capacity = self.keys_held(term)
+        starts = np.cumsum([0, *(len(form) for form in term.forms)])[:-1].tolist()
+        forms = [n for start, form in zip(starts, term.forms, strict=True) for n in (start, len(form))]
+        at, keys = self.laid.reserve(stride), self.laid.reserve(2 * capacity)
+        blocks = self.laid.reserve(capacity * len(linears) * stride)
+        self.term_rows.append([
+            rows, stride, at, keys, blocks, capacity, self.laid.name(forms), len(term.forms), len(linears),
+            self.laid.put(constant), count,
+        ])  # fmt: skip
+        size = max(self.largest(x) for x in linears) + float(np.abs(constant).max()) + self.ranges.money
+        self.term_magic.append(self.magic(size))
+        self.sum_magic.append(self.magic(size * self.ranges.slots))
+        for place, x in enumerate(linears):
+            for point in x.points:
+                self.points.append(self.point(point, number, place, rows, keyed=True, axis=term.axis))
+
+    def keys_held(self, term: Term) -> int:
+        """Keys of an axis that an account may hold: those of its instruments, and of nodes that balances move."""
+        linears = [x for form in term.forms for x in form]
+        ways = len({path.route for x in linears for path in x.coefficient}) or 1
+        fixed = {
+            int(k) for x in linears for p in x.points for k in np.unique(self.worst.forms.along(p.path, term.axis))
+        }
+        return max(min(self.bound.size(term.axis), self.ranges.slots * ways + len(fixed)), 1)
+
+    def lay_touches(self) -> None:
+        """What each instrument moves in each term, key by key."""
+        self.touches: list[list[int]] = []
+        rows: list[list[list[int]]] = [[] for _ in range(self.n_instruments)]
+        for number, term in enumerate(self.kept_terms):
+            for instrument, key, table in self.touched(term):
+                rows[instrument].append([number, key, self.laid.put(table)])
+        self.touch_start = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+        self.touches = [touch for each in rows for touch in each]
+
+    def touched(self, term: Term) -> list[tuple[int, int, Floats]]:
+        """(instrument, key, figures (linear forms, P and K, stride)) of what is not all 0."""
+        linears, stride = [x for form in term.forms for x in form], short(term.rows())
+        paths = {path for x in linears for path in x.coefficient}
+        keys = {path: self.key_of(path, term.axis) for path in paths}
+        found = []
+        for key_ways in sorted({tuple(keys[p].tolist()) for p in paths}):
+            of_way = {p for p in paths if tuple(keys[p].tolist()) == key_ways}
+            table = np.stack([np.stack(self.moved(only(x, of_way), term.rows(), stride), axis=1) for x in linears], axis=1)
+            used = np.flatnonzero(table.any(axis=(1, 2, 3)))
+            found += [(int(i), int(key_ways[i]), table[i]) for i in used]
+        return merged(found)
+
+    def key_of(self, path: Path, axis: str) -> Integers:
+        """Key of an axis that each instrument lies under along a path, -1 where it does not."""
+        items = self.bound.items[str(path.origin)]
+        along = self.worst.forms.along(path, axis)
+        return np.where(items >= 0, along[np.maximum(items, 0)] if len(along) else -1, -1)
+
+    # ---- as arrays -------------------------------------------------------------------------
+
+    def arrays(self) -> tuple[Integers | Floats | int, ...]:
+        """What ``_core.gate.Tables`` takes of them, in its order."""
+        return (
+            table("alternatives", self.alternatives), table("terms", self.term_rows), table("touches", self.touches),
+            self.touch_start, table("points", self.points), np.array([*self.laid.lists, 0], dtype=np.int64),
+            on_lines([*self.laid.figures, np.zeros(LINE)]), floats(self.alternative_magic), floats(self.term_magic),
+            floats(self.sum_magic), self.block, self.laid.state,
+        )  # fmt: skip
+
+
+def padded(rows: int) -> int:
+    """Rows of an alternative, in whole lines."""
+    return rows + -rows % LINE
+
+
+def short(rows: int) -> int:
+    """Rows of a term: whole lines from one line on."""
+    return rows if rows < LINE else padded(rows)
+
+
+def only(form: Linear, paths: set[Path]) -> Linear:
+    """The share of a form that some paths give; constants stay for its rows."""
+    return Linear(form.const, {path: c for path, c in form.coefficient.items() if path in paths}, form.points)
+
+
+def merged(found: list[tuple[int, int, Floats]]) -> list[tuple[int, int, Floats]]:
+    """One entry an instrument and key: ways that lead to one key add up."""
+    kept: dict[tuple[int, int], Floats] = {}
+    for instrument, key, figures in found:
+        kept[instrument, key] = kept[instrument, key] + figures if (instrument, key) in kept else figures
+    return [(*pair, figures) for pair, figures in sorted(kept.items(), key=lambda item: item[0])]
+
+
+def content(term: Term) -> bytes:
+    """Equal for terms that compute the same."""
+    pieces: list[str | bytes] = [term.axis]
+    for form in term.forms:
+        pieces.append(f"form {len(form)}")
+        for x in form:
+            pieces += [str(x.const.shape), x.const.tobytes()]
+            for path, c in sorted(x.coefficient.items(), key=lambda item: str(item[0])):
+                pieces += [str(path), str(c.shape), np.ascontiguousarray(c).tobytes()]
+            for p in x.points:
+                pieces += [str(p.path), str(p.row), str(p.factor.shape), np.ascontiguousarray(p.factor).tobytes()]
+    return b"\0".join(p if isinstance(p, bytes) else p.encode() for p in pieces)
+
+
+def table(name: str, rows: Sequence[Sequence[int]]) -> Integers:
+    """Rows of a table with one of zeros behind them, so that an empty table has an address."""
+    width = FIELDS[name]
+    if any(len(row) != width for row in rows):
+        raise PlanError(f"{name} must have {width} fields")
+    return np.array([*rows, [0] * width], dtype=np.int64)
+
+
+def floats(values: Sequence[float]) -> Floats:
+    return np.array([*values, 0.0])
