@@ -26,6 +26,9 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     OBSERVE = 16          # a bits of a figure, b.. digest of its subject and field
     MARK = 17             # the tables of all observations since the last one
     PARAMETERS = 18       # a.. digest of a parameter set
+    BRING = 19            # account, a instrument, b lots, c open cost: a position from elsewhere, unjudged
+    ADJUST = 20           # account, a asset, b atoms, negative too: unjudged
+    REST = 21             # as PLACE, unjudged: an order that rests already where the account comes from
 
 cdef struct Event:
     int64_t sequence

@@ -29,6 +29,9 @@ class Kind(IntEnum):
     OBSERVE = 16
     MARK = 17
     PARAMETERS = 18
+    BRING = 19
+    ADJUST = 20
+    REST = 21
 
 class Tables:
     """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""

@@ -44,11 +44,14 @@ cdef inline bint known_account(const State* g, int64_t account) noexcept nogil:
 
 
 cdef inline bint known_instrument(const State* g, int64_t instrument) noexcept nogil:
-    return <uint64_t>instrument < <uint64_t>g.engine.ledger.n_instruments
+    """Listed, and one that the method can hold."""
+    return (<uint64_t>instrument < <uint64_t>g.engine.ledger.n_instruments
+            and g.engine.ledger.contract[instrument].settlement >= 0)
 
 
 cdef inline bint known_asset(const State* g, int64_t asset) noexcept nogil:
-    return <uint64_t>asset < <uint64_t>g.engine.ledger.n_assets
+    """Listed, and one that the method can hold."""
+    return <uint64_t>asset < <uint64_t>g.engine.ledger.n_assets and g.engine.bit[asset] >= 0
 
 
 cdef inline bint sound_lots(int64_t lots) noexcept nogil:
@@ -206,10 +209,11 @@ cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil:
 
 
 cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
-                  bint commit) noexcept nogil:
+                  bint commit, bint judged) noexcept nogil:
     """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
 
-    A stop reserves nothing until it is triggered. Without ``commit`` it only answers.
+    A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave the
+    account below its margin.
     """
     cdef Ledger* b = &g.engine.ledger
     cdef int32_t slot, number
@@ -235,7 +239,7 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     if slot < 0:
         return Status.CAPACITY
     number = put_order(g, account, slot, id, lots, ticks, flags)
-    if not flags & STOP:
+    if not flags & STOP and judged:
         status = judge(g, account, &accepted)
     if status == Status.OK and accepted and commit:
         note(&g.engine, account, instrument)
@@ -255,7 +259,7 @@ cdef Status ask_resting(State* g, int64_t account, int64_t instrument, int64_t l
     """``place`` without placing, and the figures with the order resting, if it can be written down at all."""
     cdef Ledger* b = &g.engine.ledger
     cdef int32_t slot, number
-    cdef Status status = place(g, account, INT64_MAX, instrument, lots, ticks, 0, False), after
+    cdef Status status = place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True), after
     if status != Status.OK and status != Status.REFUSED and status != Status.PRICE and status != Status.RANGE:
         return status
     slot = take_slot(b, account, instrument) if may_order(g, account, instrument, lots, ticks, 0) == Status.OK else -1
@@ -283,7 +287,7 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     cdef double surplus
     cdef Status status
     if e.policy != WORST_FILL or not reasks(&e.worst):
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False)
+        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     status = may_order(g, account, instrument, lots, ticks, 0)
     if status == Status.OK:
         status = fresh(e, account)
@@ -294,19 +298,19 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     if slot < 0 and b.owner[account].n_slots == b.n_slots and find_slot(b, account, -1) < 0:
         return Status.CAPACITY
     if b.owner[account].trading != OPEN or standing_of(e, account).beyond:
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False)
+        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     status = level_with(g, account, slot, instrument, lots, ticks, 0, &old, &total, &cost)
     if status != Status.OK:
         return status
     if oversize(e, instrument, total, cost):
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False)
+        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     e.checks += 1
     surplus = worst_contemplate(
         &e.worst, state_of(e, account), instrument, <double>total, <double>cost,
         0.0 if old == NULL else <double>old.lots, 0.0 if old == NULL else <double>old.cost)
     if carries(e, account, surplus):
         return Status.OK
-    return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False)
+    return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
 
 
 cdef Status cancel(State* g, int64_t account, int64_t id) noexcept nogil:
@@ -583,7 +587,7 @@ cdef Status enrol(State* g, const Event* v) noexcept nogil:
     cdef Owner* o
     if <uint64_t>v.account >= <uint64_t>g.engine.ledger.n_accounts:
         return Status.CAPACITY
-    if not known_asset(g, v.a):
+    if <uint64_t>v.a >= <uint64_t>g.engine.ledger.n_assets:
         return Status.UNKNOWN
     o = &g.engine.ledger.owner[v.account]
     if o.trading != GONE:
@@ -631,6 +635,38 @@ cdef Status money(State* g, const Event* v) noexcept nogil:
         status = move(g, v.c, v.a, v.b)
         if status != Status.OK:
             move(g, v.account, v.a, v.b)
+    return status
+
+
+cdef Status adjust(State* g, const Event* v) noexcept nogil:
+    """Credit or charge what comes from elsewhere."""
+    if not known_account(g, v.account) or not known_asset(g, v.a):
+        return Status.UNKNOWN
+    if v.b == 0 or not -MOST_INDEX <= v.b <= MOST_INDEX:
+        return Status.MALFORMED
+    return move(g, v.account, v.a, v.b)
+
+
+cdef Status bring(State* g, const Event* v) noexcept nogil:
+    """Add a position from elsewhere at what it cost there; its other leg stays in CLEARING."""
+    cdef Ledger* b = &g.engine.ledger
+    cdef Side s, none
+    cdef Status status
+    if not known_account(g, v.account) or not known_instrument(g, v.a):
+        return Status.UNKNOWN
+    if not sound_lots(v.b) or not -MOST_INDEX <= v.c <= MOST_INDEX:
+        return Status.MALFORMED
+    if b.contract[v.a].trading == GONE:
+        return Status.HALTED
+    s.account, s.order, s.slot, s.lots, s.cost, s.fee = v.account, -1, take_slot(b, v.account, v.a), v.b, v.c, 0
+    none.account, none.cost = NOWHERE, -v.c
+    if s.slot < 0:
+        return Status.CAPACITY
+    before_trade(g, &s)
+    status = fill_sides(g, &s, &none, b.contract[v.a].settlement)
+    if status == Status.OK:
+        cut_reducing(b, s.account, s.slot)
+    after_trade(g, &s, v.a)
     return status
 
 
@@ -759,8 +795,8 @@ cdef Status terms(State* g, const Event* v) noexcept nogil:
 
 cdef Status dispatch(State* g, const Event* v) noexcept nogil:
     cdef int64_t kind = v.kind
-    if kind == PLACE:
-        return place(g, v.account, v.a, v.b, v.c, v.d, v.e, True)
+    if kind == PLACE or kind == REST:
+        return place(g, v.account, v.a, v.b, v.c, v.d, v.e, True, kind == PLACE)
     if kind == CANCEL:
         return cancel(g, v.account, v.a)
     if kind == AMEND:
@@ -781,6 +817,10 @@ cdef Status dispatch(State* g, const Event* v) noexcept nogil:
         return interest(g, v)
     if kind == LIST or kind == MODE or kind == BAND:
         return terms(g, v)
+    if kind == BRING:
+        return bring(g, v)
+    if kind == ADJUST:
+        return adjust(g, v)
     if kind == OBSERVE:
         return Status.OK
     if kind == MARK or kind == PARAMETERS:

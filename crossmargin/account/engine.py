@@ -14,7 +14,7 @@ from crossmargin._checks import Integers
 from crossmargin._core.gate import Gate, Kind
 from crossmargin._core.ledger import Trading
 from crossmargin._core.status import Status
-from crossmargin.account.decision import Decision, decide
+from crossmargin.account.decision import FIGURES, Decision, decide
 from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import Instrument, Instruments, Payoff, exact
@@ -64,8 +64,10 @@ class RiskEngine(Gate):
         self.options = {"orders": orders, "quantum": quantum, "fee": str(self.fee), "reducing": reducing, "strict": strict}
         of_rows, of_assets = bits_of(prepared.instruments)
         self.bits = {"instrument": of_rows, "asset": of_assets}
+        holdable = held_by(prepared)
         super().__init__(
-            self.source.of(prepared), contracts(prepared.instruments, of_rows, self.fee), of_assets,
+            self.source.of(prepared), contracts(prepared.instruments, of_rows, holdable, self.fee),
+            np.where(holdable["balance"], of_assets, -1),
             accounts=self.capacity.accounts, slots=self.capacity.slots, orders=self.capacity.orders,
             journal=self.capacity.journal, policy=POLICIES.index(orders), by_ratio=reducing == "ratio", strict=strict,
         )  # fmt: skip
@@ -220,10 +222,16 @@ class RiskEngine(Gate):
         raise_for_status(self.check_many(*columns, out), "checks")
         return out
 
-    def book(self) -> Book:
+    def figures(self, account: int) -> dict[str, float]:
+        """Surplus, requirement and equity of an account at the last marks, quote currency."""
+        found = np.zeros(len(FIGURES))
+        raise_for_status(self.health(account, found), "figures")
+        return dict(zip(FIGURES, found.tolist(), strict=True))
+
+    def book(self, *, orders: bool = True) -> Book:
         """Everything that is held and ordered, funding that is due paid in, as a book over the engine's instruments."""
         rows = [(a, i, lots, cost) for a, i, lots, cost, _ in self.positions()]
-        orders = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in self.orders() if may]
+        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in self.orders() if may]
         modes = self.modes()
         assets = self.instruments.assets
         owners = [Account(id=f"{n:09}", currency=assets[modes[n][1]].id) for n in range(len(self.account_names))]
@@ -231,14 +239,14 @@ class RiskEngine(Gate):
             self.instruments, owners,
             positions=columns_of(("account", "instrument", "lots", "open_cost"), rows),
             balances=columns_of(("account", "asset", "atoms"), self.effective_balances()),
-            orders=columns_of(("account", "id", "instrument", "side", "lots", "ticks"), orders),
+            orders=columns_of(("account", "id", "instrument", "side", "lots", "ticks"), resting if orders else []),
         )  # fmt: skip
 
     def effective_balances(self) -> list[tuple[int, int, int]]:
         """Balances with the funding that is due: ``floor(-lots difference / 2^32)`` a position."""
         found = {(account, asset): atoms for account, asset, atoms in self.balances()}
         terms, settlement = self.contracts(), self.instruments.settlement.tolist()
-        for account, item, lots, _, index in self.positions():
+        for account, item, lots, _, index in self.positions():  # what is held settles in an asset that is known
             key = (account, settlement[item])
             found[key] = found.get(key, 0) + (-lots * (terms[item][0] - index) >> 32)
         return [(*key, atoms) for key, atoms in found.items() if atoms]
@@ -267,11 +275,23 @@ def columns_of(names: tuple[str, ...], rows: list[tuple[int, ...]]) -> Mapping[s
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def contracts(instruments: Instruments, bits: Integers, fee: Fraction) -> Integers:
-    """One row an instrument, the fields of ``_core.ledger.Contract``."""
+def held_by(prepared: Prepared) -> dict[str, NDArray[np.bool_]]:
+    """Which instruments and assets the method can hold; a contract that settles in another asset it cannot."""
+    instruments = prepared.instruments
+    refused = prepared.layout.refused(len(instruments), len(instruments.assets))
+    asset = ~refused["balance"]
+    return {"position": ~refused["position"] & asset[instruments.settlement], "balance": asset}
+
+
+def contracts(
+    instruments: Instruments, bits: Integers, holdable: dict[str, NDArray[np.bool_]], fee: Fraction
+) -> Integers:
+    """One row an instrument, the fields of ``_core.ledger.Contract``; settlement -1 is one that cannot be held."""
     rate = ceil(check.number("fee", float(fee), low=0.0, high=1.0) and fee * RATE)
     rows = [contract(instruments, row, int(bit), rate) for row, bit in zip(instruments, bits, strict=True)]
-    return np.array(rows, dtype=np.int64).reshape(-1, 10)
+    found = np.array(rows, dtype=np.int64).reshape(-1, 10)
+    found[~holdable["position"], 2] = -1
+    return found
 
 
 def contract(instruments: Instruments, row: Instrument, bit: int, fee: int) -> tuple[int, ...]:
@@ -281,4 +301,3 @@ def contract(instruments: Instruments, row: Instrument, bit: int, fee: int) -> t
         raise check.refuse("contract_size x lot x tick", "be a ratio of 62-bit integers in atoms", ratio, f"of {row.id}")
     inverse = int(row.payoff is Payoff.INVERSE)
     return (ratio.numerator, ratio.denominator, asset, inverse, bit, 0, int(Trading.OPEN), -NO_BAND, NO_BAND, fee)
-

@@ -20,7 +20,6 @@ from crossmargin.market import Market
 from crossmargin.portfolio.feeds import FEEDS
 from crossmargin.portfolio.tables import MAX_LOTS
 
-MOST_TICKS = 2**40
 WANTED = ("equity", "requirement")
 
 
@@ -74,15 +73,30 @@ def ranges_of(instruments: Instruments, market: Market, capacity: Capacity) -> R
 
 
 def quanta_of(bound: Binding, ranges: Ranges, instruments: Instruments, market: Market) -> Quanta:
-    """Quanta of the plan for these ranges."""
-    lots, cost = float(ranges.lots.max(initial=1.0)), float(ranges.cost.max(initial=1.0))
-    atoms = [price_or_one(market, a.id, a.underlying) * 10.0**-a.decimals for a in instruments.assets]
-    most = dict.fromkeys(FEEDS, lots) | {
-        "cost": cost, "balance": ranges.money / min(atoms, default=1.0), "buy_at": lots * MOST_TICKS,
-        "sell_at": lots * MOST_TICKS, "high_buy": float(MOST_TICKS), "low_sell": float(MOST_TICKS), "orders": 2.0**20,
+    """Quanta of the plan for these ranges, item by item."""
+    atoms = np.array([price_or_one(market, a.id, a.underlying) * 10.0**-a.decimals for a in instruments.assets])
+    notional = ranges.money / ranges.slots
+    ticks = np.array([float(row.tick) for row in instruments])
+    price = np.array([market.get("mark", r.id, market.get("index", r.underlying, 1.0)) for r in instruments])
+    most_ticks = np.maximum(np.abs(price) / ticks, 1.0) * FAR
+    most = dict.fromkeys(FEEDS, ranges.lots) | {
+        "cost": ranges.cost, "balance": np.minimum(ranges.money / atoms, 2.0**62), "buy_at": ranges.lots * most_ticks,
+        "sell_at": ranges.lots * most_ticks, "high_buy": most_ticks, "low_sell": most_ticks,
+        "orders": np.full(len(instruments), notional),
     }  # fmt: skip
-    held = {holding.name: min(most[holding.source], 2.0**62) for holding in bound.program.holdings}
+    held = {h.name: by_key(bound, h.name, h.axis, most[h.source]) for h in bound.program.holdings}
     return Quanta.of(bound, held, ranges.slots)
+
+
+FAR = 4.0  # limits up to so many times the mark keep sums of limits exact
+
+
+def by_key(bound: Binding, holding: str, axis: str, most: Floats) -> Floats:
+    """The largest amount of each key of a holding's axis, from those of the items that it takes."""
+    found = np.ones(bound.size(axis))
+    items = bound.items[holding]
+    np.maximum.at(found, items[items >= 0], most[: len(items)][items >= 0])
+    return found
 
 
 def single_of(layout: Layout, wanted: Sequence[int], rows: int) -> single.Single:
@@ -143,15 +157,26 @@ class Source:
     orders: str
     quantum: float | None
 
+    def quanta(self, prepared: Prepared) -> Quanta:
+        """Quanta of the plan: the batch evaluator at these gives the engine's equity and requirement to the bit."""
+        if self.quantum is not None:
+            return Quanta.uniform(prepared.bound, self.quantum)
+        ranges = ranges_of(prepared.instruments, prepared.market, self.capacity)
+        return quanta_of(prepared.bound, ranges, prepared.instruments, prepared.market)
+
+    def compiled(self, prepared: Prepared) -> Compiled:
+        """The worst fills of the initial surplus."""
+        ranges = ranges_of(prepared.instruments, prepared.market, self.capacity)
+        return Compiled(prepared.bound, ranges, len(prepared.instruments), self.quantum)
+
     def of(self, prepared: Prepared) -> gate.Tables:
         """The tables of a prepared method."""
         instruments, market, bound = prepared.instruments, prepared.market, prepared.bound
         ranges = ranges_of(instruments, market, self.capacity)
-        quanta = quanta_of(bound, ranges, instruments, market) if self.quantum is None else Quanta.uniform(bound, self.quantum)
-        layout = prepared.layout.rounded(quanta)
+        layout = prepared.layout.rounded(self.quanta(prepared))
         rows = 8 * self.capacity.slots + len(instruments.assets) + 2
         whole = single_of(layout, [prepared.wanted[name] for name in WANTED], rows)
-        compiled = Compiled(bound, ranges, len(instruments), self.quantum) if self.orders == "worst_fill" else None
+        compiled = self.compiled(prepared) if self.orders == "worst_fill" else None
         fixed = single_of(layout, compiled.wanted, rows) if compiled is not None and compiled.wanted else None
         opaque = interval_of(prepared.layout, compiled.opaque, rows) if compiled is not None and compiled.opaque else None
         unbounded = np.full(len(instruments) + 1, np.inf)

@@ -22,10 +22,11 @@ BITS = 51
 
 @dataclass(frozen=True)
 class Quanta:
-    """``of_node``: quantum of each node's sum, 0 where nothing is rounded; ``lots``: largest |lots| by holding."""
+    """``of_node``: quantum of each node's sum, 0 where nothing is rounded; ``lots``: largest |lots| by holding, one figure
+    or one a key of its axis."""
 
     of_node: Floats
-    lots: Mapping[str, float]
+    lots: Mapping[str, float | Floats]
 
     @property
     def magic(self) -> Floats:
@@ -33,7 +34,7 @@ class Quanta:
         return self.of_node * MAGIC
 
     @classmethod
-    def of(cls, bound: Binding, lots: Mapping[str, float] | float, items: int = 64) -> "Quanta":
+    def of(cls, bound: Binding, lots: Mapping[str, float | Floats] | float, items: int = 64) -> "Quanta":
         """Quanta for at most ``items`` held of each holding, each of at most ``lots``."""
         most = {h.name: lots if isinstance(lots, (int, float)) else lots[h.name] for h in bound.program.holdings}
         found, sizes = np.zeros(len(bound.program.nodes)), Sizes(bound, most, items)
@@ -67,7 +68,7 @@ class Sizes:
     Over a key or an account at most ``items`` items are held, so a sum is bounded by its largest terms.
     """
 
-    def __init__(self, bound: Binding, lots: Mapping[str, float], items: int) -> None:
+    def __init__(self, bound: Binding, lots: Mapping[str, float | Floats], items: int) -> None:
         self.bound, self.lots, self.items = bound, lots, items
         self.known: dict[int, Floats] = {}
 

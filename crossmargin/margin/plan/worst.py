@@ -90,11 +90,11 @@ class Compiled:
         self.block = sum(table.shape[1] for table in tables)
         self.laid.put(np.concatenate(tables, axis=1))
         offsets = np.cumsum([0, *(table.shape[1] for table in tables)])[:-1].tolist()
-        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(found, offsets, strict=True))]
         self.alternative_magic = [
             self.magic(self.largest(a.linear) + self.ranges.money + float(np.abs(a.linear.const).max()))
             for _, a in found
         ]
+        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(found, offsets, strict=True))]
         self.lay_touches()
 
     # ---- linear forms ----------------------------------------------------------------------
@@ -122,7 +122,7 @@ class Compiled:
         """One row of the table of alternatives."""
         stride = padded(a.rows())
         at, base = self.laid.reserve(stride), self.laid.reserve(stride)
-        constant = self.laid.put(np.broadcast_to(a.linear.const, (1, a.rows())))
+        constant = self.laid.put(np.broadcast_to(rounded(a.linear.const, self.alternative_magic[number]), (1, a.rows())))
         terms = [self.term(t) for t in a.terms]
         for point in a.linear.points:
             self.points.append(self.point(point, number, 0, a.rows(), keyed=False))
@@ -166,9 +166,12 @@ class Compiled:
         rows, linears = term.rows(), [x for form in term.forms for x in form]
         stride, number = short(rows), len(self.term_rows)
         count = max(len(x.const) for x in linears)
+        moved, fixed = max(map(self.largest, linears)), max(float(np.abs(x.const).max()) for x in linears)
+        self.term_magic.append(self.magic(moved + fixed + self.ranges.money))
+        self.sum_magic.append(self.magic(moved + fixed * self.ranges.slots + self.ranges.money))
         constant = np.zeros((count, len(linears), stride))
         for place, x in enumerate(linears):
-            constant[:, place, :rows] = x.const
+            constant[:, place, :rows] = rounded(x.const, self.term_magic[number])
         capacity = self.keys_held(term)
         starts = np.cumsum([0, *(len(form) for form in term.forms)])[:-1].tolist()
         forms = [n for start, form in zip(starts, term.forms, strict=True) for n in (start, len(form))]
@@ -178,9 +181,6 @@ class Compiled:
             rows, stride, at, keys, blocks, capacity, self.laid.name(forms), len(term.forms), len(linears),
             self.laid.put(constant), count,
         ])  # fmt: skip
-        size = max(self.largest(x) for x in linears) + float(np.abs(constant).max()) + self.ranges.money
-        self.term_magic.append(self.magic(size))
-        self.sum_magic.append(self.magic(size * self.ranges.slots))
         for place, x in enumerate(linears):
             for point in x.points:
                 self.points.append(self.point(point, number, place, rows, keyed=True, axis=term.axis))
@@ -233,6 +233,11 @@ class Compiled:
             on_lines([*self.laid.figures, np.zeros(LINE)]), floats(self.alternative_magic), floats(self.term_magic),
             floats(self.sum_magic), self.block, self.laid.state,
         )  # fmt: skip
+
+
+def rounded(x: Floats, magic: float) -> Floats:
+    """Constants are multiples of the quantum too, so that what is added and taken away is exact."""
+    return (x + magic) - magic
 
 
 def padded(rows: int) -> int:
