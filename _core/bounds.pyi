@@ -8,3 +8,8 @@ class Interval:
         self, single: Single, low: Floats, high: Floats, room: Floats, width: int, plain: Floats, weight: Integers,
         weights: Floats, factor: Floats,
     ) -> None: ...
+    def shares(
+        self, feeds: tuple[tuple[Integers, Integers, Integers], ...], instrument: Integers, lots: Floats, cost: Floats,
+        out: Floats,
+    ) -> int:
+        """Write the lower end of each wanted node's share over all fills; ``feeds``: (start, item, amount) of each feed."""

@@ -7,15 +7,15 @@ is bent at 0 also at 0; a divisor that may be 0 makes it unbounded.
 
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 from crossmargin._core.elements cimport (
     Element, OP_ABS, OP_AT, OP_AT_WORST, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_MUL_DIV, OP_NORM,
     OP_PICK, OP_QUOTIENT, OP_RESIDUAL, OP_SIDED, OP_SLOT, OP_TIERS, OP_TOTAL, element, stride_of, tiers,
 )
 from crossmargin._core.operands cimport Operand, operand, parents, row_of
-from crossmargin._core.pairs cimport find_leaders, find_links
-from crossmargin._core.plan cimport IDENTITY, TO_ACCOUNT, Batch, Node, load_unit, run_node
-from crossmargin._core.single cimport load_single
+from crossmargin._core.plan cimport IDENTITY, Batch, Node, run_node
+from crossmargin._core.single cimport N_FEEDS, load_single
+from crossmargin._core.status cimport Status
 
 cdef enum:
     POSITION = 0  # the feeds that a fill changes
@@ -28,6 +28,15 @@ cdef inline void take(double x, double* low, double* high) noexcept nogil:
         low[0], high[0] = -INFINITY, INFINITY
     low[0] = x if x < low[0] else low[0]
     high[0] = x if x > high[0] else high[0]
+
+
+cdef inline int64_t pair_at(const Batch* b, Py_ssize_t axis, int64_t key) noexcept nogil:
+    """The pair of a key, -1 if it is not held; pairs that were loaded as they stood have no place to be looked up by."""
+    cdef int64_t pair
+    for pair in range(b.count[axis]):
+        if b.pair_key[axis * b.capacity + pair] == key:
+            return pair
+    return -1
 
 
 cdef void filled(Bounds* s, const Node* node, const Fill* fills, Py_ssize_t n, double* low, double* high) noexcept nogil:
@@ -44,10 +53,10 @@ cdef void filled(Bounds* s, const Node* node, const Fill* fills, Py_ssize_t n, d
     if node.op == OP_SLOT and node.relation != IDENTITY:
         up = parents(b, node.relation, holding[1])
     for i in range(n):
-        key = b.items[holding[2] + fills[i].instrument]
-        if key < 0:
+        key = b.items[holding[2] + fills[i].instrument] if 0 <= fills[i].instrument < holding[3] else -1
+        pair = pair_at(b, holding[1], key) if key >= 0 else -1
+        if pair < 0:
             continue
-        pair = b.place[b.key_start[holding[1]] + key]
         pair = pair if up == NULL else up[pair]
         row = NULL if node.table < 0 or node.op == OP_EACH else b.constants + node.table + key * stride_of(node.rows)
         for r in range(node.rows):
@@ -294,3 +303,27 @@ cdef class Interval:
         self.bounds.low, self.bounds.high, self.bounds.room = &low[0], &high[0], &room[0]
         self.bounds.width, self.bounds.plain, self.bounds.weight = width, &plain[0], &weight[0]
         self.bounds.weights, self.bounds.factor, self.bounds.n_wanted = &weights[0], &factor[0], factor.shape[0]
+
+    def shares(
+        self, tuple feeds not None, const int64_t[::1] instrument not None, const double[::1] lots not None,
+        const double[::1] cost not None, double[::1] out not None,
+    ):
+        """Write the lower end of each wanted node's share over all fills; ``feeds``: (start, item, amount) of each feed."""
+        cdef Source source[N_FEEDS]
+        cdef Fill fills[64]
+        cdef const int64_t[::1] column
+        cdef Py_ssize_t i, n = instrument.shape[0]
+        if len(feeds) != N_FEEDS or n > 64 or not n == lots.shape[0] == cost.shape[0]:
+            return Status.SHAPE
+        if out.shape[0] != self.bounds.n_wanted:
+            return Status.SHAPE
+        for i in range(N_FEEDS):
+            column = feeds[i][0]
+            source[i].start = &column[0]
+            column = feeds[i][1]
+            source[i].item, source[i].n_rows = &column[0] if column.shape[0] else NULL, column.shape[0]
+            column = feeds[i][2]
+            source[i].amount = &column[0] if column.shape[0] else NULL
+        for i in range(n):
+            fills[i].instrument, fills[i].lots, fills[i].cost = instrument[i], lots[i], cost[i]
+        return run_bounds(&self.bounds, source, fills, n, &out[0])

@@ -99,5 +99,5 @@ cdef class Gate:
     cdef Tables tables            # what the engine points to
     cdef object bits
     cdef reserve_states(self, Tables tables)
-    cdef reserve(self, Engine* e, Py_ssize_t rows, Py_ssize_t journal)
+    cdef reserve(self, Engine* e, Py_ssize_t journal)
     cdef bint foreign(self)

@@ -9,7 +9,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 from crossmargin._core.bounds cimport Fill, Interval
 from crossmargin._core.exact cimport EXACT_CEIL, EXACT_FLOOR, exact_add, exact_mul_div
 from crossmargin._core.ledger cimport (
@@ -25,7 +25,7 @@ from crossmargin._core.standing cimport (
     state_of, surplus_of,
 )
 from crossmargin._core.status cimport Status
-from crossmargin._core.worst cimport Alternative, Point, Term, Touch, Worst, worst_contemplate
+from crossmargin._core.worst cimport Alternative, Change, Point, Term, Touch, Worst, worst_contemplate
 
 cdef enum:
     AHEAD = 8             # accounts whose lines are asked for before they are needed
@@ -150,29 +150,33 @@ cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, cons
     b.total[FEES * b.n_assets + asset], b.total[ROUNDING * b.n_assets + asset] = old.fees, old.rounding
 
 
-cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, double* figures) noexcept nogil:
-    """The account's figures if an order were filled at its limit, its fee paid; everything is put back."""
+cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, double* figures,
+                      bint whole) noexcept nogil:
+    """The account's figures, or its surplus alone, if an order were filled at its limit and its fee paid; all is put back."""
     cdef Ledger* b = &g.engine.ledger
     cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
     cdef Standing* st = standing_of(&g.engine, account)
     cdef Touched old
-    cdef int64_t cost
+    cdef bint moved
+    cdef int64_t cost, owned, paid = st.paid
     cdef Status status = reserved_cost(c, lots, ticks, &cost)
     if status != Status.OK:
         return status
+    owned = b.balance[account * b.n_assets + c.settlement]
     keep(g, account, slot, c.settlement, &old)
     put_slot(&g.engine, account, slot, -1.0)
     status = fill(b, account, slot, lots, cost, 0)
     cut_reducing(b, account, slot)
     put_slot(&g.engine, account, slot, 1.0)
-    st.paid = 1
+    moved = b.balance[account * b.n_assets + c.settlement] != owned
+    st.paid |= moved
     if status == Status.OK:
-        status = figures_of(&g.engine, account, figures)
+        status = figures_of(&g.engine, account, figures) if whole else surplus_of(&g.engine, account, figures)
     put_slot(&g.engine, account, slot, -1.0)
     give_back(g, account, slot, c.settlement, &old)
     cut_reducing(b, account, slot)
     put_slot(&g.engine, account, slot, 1.0)
-    st.paid = 1
+    st.paid |= moved | paid
     return status
 
 
@@ -184,9 +188,18 @@ cdef Status reduces(State* g, int64_t account, int32_t slot, int64_t lots, int64
     cdef const Ledger* b = &g.engine.ledger
     cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
     cdef bint better
-    cdef Status status = figures_of(&g.engine, account, before)
+    cdef double now, then
+    cdef Status status = Status.OK
+    if not g.engine.by_ratio:  # what most orders fail by is asked first, and alone
+        status = surplus_of(&g.engine, account, &now)
+        if status == Status.OK:
+            status = as_filled(g, account, slot, lots, ticks, &then, False)
+        if status == Status.OK and then < now:
+            return Status.RANGE if g.engine.beyond else Status.REFUSED
     if status == Status.OK:
-        status = as_filled(g, account, slot, lots, ticks, after)
+        status = figures_of(&g.engine, account, before)
+    if status == Status.OK:
+        status = as_filled(g, account, slot, lots, ticks, after, True)
     if status != Status.OK:
         return status
     if g.engine.by_ratio:
@@ -272,13 +285,9 @@ cdef Status ask_resting(State* g, int64_t account, int64_t instrument, int64_t l
     return status if after == Status.OK else after
 
 
-cdef bint reasks(const Worst* w) noexcept nogil:
-    """Whether one pass over one alternative answers."""
-    return w.n_alternatives == 1 and w.n_terms == 0 and w.alternatives[0].n_opaque == 0 and w.alternatives[0].stride >= 8
-
-
 cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil:
-    """``place`` without placing; where the surplus is one minimum over rows, in one pass that writes nothing."""
+    """``place`` without placing; where the surplus has linear forms, in one pass that writes nothing."""
+    cdef Change change
     cdef const Level* old
     cdef int64_t total, cost
     cdef int32_t slot = -1
@@ -286,7 +295,7 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     cdef Ledger* b = &e.ledger
     cdef double surplus
     cdef Status status
-    if e.policy != WORST_FILL or not reasks(&e.worst):
+    if e.policy != WORST_FILL or e.opaque != NULL:
         return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     status = may_order(g, account, instrument, lots, ticks, 0)
     if status == Status.OK:
@@ -305,9 +314,9 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     if oversize(e, instrument, total, cost):
         return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     e.checks += 1
-    surplus = worst_contemplate(
-        &e.worst, state_of(e, account), instrument, <double>total, <double>cost,
-        0.0 if old == NULL else <double>old.lots, 0.0 if old == NULL else <double>old.cost)
+    change.lots, change.cost = <double>total, <double>cost
+    change.had_lots, change.had_cost = (0.0, 0.0) if old == NULL else (<double>old.lots, <double>old.cost)
+    surplus = worst_contemplate(&e.worst, state_of(e, account), instrument, &change, e.shares, e.sums)
     if carries(e, account, surplus):
         return Status.OK
     return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
@@ -340,14 +349,21 @@ cdef void requote(State* g, int32_t number, int64_t lots, int64_t ticks) noexcep
     """Give an order another size and limit; its place by arrival stays."""
     cdef Ledger* b = &g.engine.ledger
     cdef Order* o = &b.order[number]
-    put_slot(&g.engine, o.account, o.slot, -1.0)
+    cdef bint moves = o.ticks != ticks
+    cdef int64_t moved_from
+    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, -1.0)
+    if moves and not o.flags & REDUCE_ONLY:
+        put_level(g, o.account, o.slot, lots, ticks, o.flags, -1.0)
     if o.level >= 0:
         leave_level(b, number)
-    o.lots, o.ticks = lots, ticks
+    o.lots, o.ticks, moved_from = lots, ticks, o.ticks
     if not o.flags & STOP:
         join_level(b, number)
-    cut_reducing(b, o.account, o.slot)
-    put_slot(&g.engine, o.account, o.slot, 1.0)
+    if o.flags & REDUCE_ONLY:
+        cut_reducing(b, o.account, o.slot)
+    elif moves:
+        put_level(g, o.account, o.slot, lots, moved_from, o.flags, 1.0)
+    put_level(g, o.account, o.slot, lots, ticks, o.flags, 1.0)
 
 
 cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t ticks) noexcept nogil:
@@ -449,6 +465,7 @@ cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
 # ---- trades ---------------------------------------------------------------------------------
 
 cdef struct Side:
+    int64_t balance       # of the settlement asset, before
     int64_t account       # NOWHERE: on another engine
     int32_t order         # -1: none
     int32_t slot
@@ -553,9 +570,9 @@ cdef Status trade(State* g, const Event* v) noexcept nogil:
         return status
     buy.cost, sell.cost = cost, -cost
     same = buy.account == sell.account and buy.slot == sell.slot
-    before_trade(g, &buy)
+    before_trade(g, &buy, v.d)
     if not same:
-        before_trade(g, &sell)
+        before_trade(g, &sell, v.d)
     status = fill_sides(g, &buy, &sell, c.settlement)
     if status == Status.OK:
         fill_order(g, &buy)
@@ -566,8 +583,15 @@ cdef Status trade(State* g, const Event* v) noexcept nogil:
     return status
 
 
-cdef void before_trade(State* g, const Side* s) noexcept nogil:
+cdef inline int64_t settled(const State* g, int64_t account, int64_t instrument) noexcept nogil:
+    """Balance of the asset that an instrument settles in."""
+    cdef const Ledger* b = &g.engine.ledger
+    return b.balance[account * b.n_assets + b.contract[instrument].settlement]
+
+
+cdef void before_trade(State* g, Side* s, int64_t instrument) noexcept nogil:
     if s.account != NOWHERE:
+        s.balance = settled(g, s.account, instrument)
         stale_or_kept(g, s.account)
         put_slot(&g.engine, s.account, s.slot, -1.0)
 
@@ -576,7 +600,7 @@ cdef void after_trade(State* g, const Side* s, int64_t instrument) noexcept nogi
     if s.account != NOWHERE:
         put_slot(&g.engine, s.account, s.slot, 1.0)
         note(&g.engine, s.account, instrument)
-        standing_of(&g.engine, s.account).paid = 1
+        standing_of(&g.engine, s.account).paid |= settled(g, s.account, instrument) != s.balance
         release_slot(&g.engine.ledger, s.account, s.slot)
 
 
@@ -662,7 +686,7 @@ cdef Status bring(State* g, const Event* v) noexcept nogil:
     none.account, none.cost = NOWHERE, -v.c
     if s.slot < 0:
         return Status.CAPACITY
-    before_trade(g, &s)
+    before_trade(g, &s, v.a)
     status = fill_sides(g, &s, &none, b.contract[v.a].settlement)
     if status == Status.OK:
         cut_reducing(b, s.account, s.slot)
@@ -976,7 +1000,7 @@ cdef class Tables:
         const int64_t[:, ::1] touches not None, const int64_t[::1] touch_start not None,
         const int64_t[:, ::1] points not None, const int64_t[::1] lists not None, const double[::1] figures not None,
         const double[::1] alternative_magic not None, const double[::1] term_magic not None,
-        const double[::1] sum_magic not None, Py_ssize_t block, Py_ssize_t state, Single whole not None, Single fixed,
+        const double[::1] sum_magic not None, Py_ssize_t sums, Py_ssize_t n_sums, Py_ssize_t block, Py_ssize_t state, Single whole not None, Single fixed,
         Interval opaque, const double[::1] plain not None, const double[::1] most_lots not None, const double[::1] most_cost not None,
         const double[::1] atom not None,
     ):
@@ -992,22 +1016,23 @@ cdef class Tables:
         w.figures, w.alternative_magic = &figures[0], &alternative_magic[0]
         w.term_magic, w.sum_magic = &term_magic[0], &sum_magic[0]
         w.n_alternatives, w.n_terms, w.n_points = alternatives.shape[0] - 1, terms.shape[0] - 1, points.shape[0] - 1
-        w.block, w.state = block, state
+        w.sums, w.n_sums, w.block, w.state = sums, n_sums, block, state
         self.whole, self.fixed, self.opaque, self.plain = whole, fixed, opaque, &plain[0]
         self.most_lots, self.most_cost, self.atom = &most_lots[0], &most_cost[0], &atom[0]
         self.rows = 0
         for i in range(w.n_alternatives):
             self.rows = max(self.rows, w.alternatives[i].stride)
+        self.rows += w.n_sums
 
     cdef bint fits(self, Tables other):
         """Whether states under other tables lie as under these."""
-        cdef Py_ssize_t i
-        if self.worst.state != other.worst.state or self.worst.n_alternatives != other.worst.n_alternatives:
-            return False
-        for i in range(self.worst.n_alternatives):
-            if self.worst.alternatives[i].at != other.worst.alternatives[i].at:
-                return False
-        return self.worst.n_terms == other.worst.n_terms and self.rows == other.rows
+        cdef const Worst* v = &self.worst
+        cdef const Worst* w = &other.worst
+        return (
+            v.state == w.state and v.n_alternatives == w.n_alternatives and v.n_terms == w.n_terms and self.rows == other.rows
+            and memcmp(v.alternatives, w.alternatives, v.n_alternatives * sizeof(Alternative)) == 0
+            and memcmp(v.terms, w.terms, v.n_terms * sizeof(Term)) == 0
+        )
 
     cdef void load(self, Engine* e):
         """Point an engine to these tables."""
@@ -1046,7 +1071,7 @@ cdef class Gate:
         while b.mask + 1 < <uint64_t>(2 * orders):
             b.mask = 2 * b.mask + 1
         self.n_ledger = ledger_bytes(b)
-        self.reserve(e, tables.rows, journal)
+        self.reserve(e, journal)
         if contracts.shape[0]:
             memcpy(b.contract, &contracts[0, 0], contracts.shape[0] * sizeof(Contract))
         self.bits = bits
@@ -1062,24 +1087,28 @@ cdef class Gate:
         """State of all accounts for the forms of these tables, to be derived at the first touch."""
         cdef Engine* e = &self.g.engine
         cdef Py_ssize_t stride = 8 + up_to_lines(tables.worst.state * sizeof(double)) // sizeof(double), i
-        cdef char* fresh = <char*>calloc(e.ledger.n_accounts * stride * sizeof(double) + 64, 1)
+        cdef Py_ssize_t room = 64 + 2 * (tables.rows + 8)
+        cdef char* fresh = <char*>calloc((e.ledger.n_accounts * stride + room) * sizeof(double) + 64, 1)
         if fresh == NULL:
             raise MemoryError(f"no memory for {e.ledger.n_accounts} states of {stride} doubles")
         free(self.states)
         self.states, e.stride = fresh, stride
         e.state = <double*>(fresh + (64 - <size_t>fresh % 64) % 64)
+        e.shares = e.state + e.ledger.n_accounts * stride
+        e.room = e.shares + 64
+        e.sums = e.room + tables.rows + 8
         for i in range(e.ledger.n_accounts):
             standing_of(e, i).seen = -1
 
-    cdef reserve(self, Engine* e, Py_ssize_t rows, Py_ssize_t journal):
+    cdef reserve(self, Engine* e, Py_ssize_t journal):
         """One allocation for everything; touched here, so that no page is new in the path."""
         cdef Ledger* b = &e.ledger
         cdef Py_ssize_t n_rows = 16 + 14 * b.n_slots + 2 * b.n_assets
         cdef Py_ssize_t n = self.n_ledger, figures = b.n_accounts * 8 * sizeof(int64_t)
         cdef char* at
         cdef Py_ssize_t fills = up_to_lines(min(b.n_orders, 64 * b.n_slots + 64) * sizeof(Fill))
-        n += fills + 512  # and a double for each opaque share
-        n += figures + up_to_lines(n_rows * sizeof(int64_t)) + (rows + 8) * sizeof(double) + journal * sizeof(Event) + 128
+        n += fills
+        n += figures + up_to_lines(n_rows * sizeof(int64_t)) + journal * sizeof(Event) + 128
         self.n_bytes = n
         self.memory = <char*>calloc(n, 1)
         if self.memory == NULL:
@@ -1091,8 +1120,6 @@ cdef class Gate:
         e.rows = <int64_t*>(<char*>e.figures + figures)
         self.g.ring = <Event*>(<char*>e.rows + up_to_lines(n_rows * sizeof(int64_t)))
         e.fills, e.n_fills = <Fill*>(self.g.ring + journal), min(b.n_orders, 64 * b.n_slots + 64)
-        e.shares = <double*>(<char*>e.fills + fills)
-        e.room = e.shares + 64
 
     def __dealloc__(self):
         free(self.memory)

@@ -57,6 +57,7 @@ cdef struct Engine:
     const double* plain     # no rounding, for sums beyond the range of exact ones
     int64_t* rows           # room for the feeds of one account
     double* room            # rows of the widest alternative
+    double* sums            # room for the sums of all terms
     double* shares          # lower ends of opaque shares
     Fill* fills             # room for the levels of one account
     Py_ssize_t n_fills

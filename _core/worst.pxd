@@ -17,13 +17,17 @@ cdef struct Alternative:
     int64_t n_opaque
     int64_t factor
 
-# The sum over held keys of the least of its forms; a form is the greatest of its linear forms.
+# The sum over held keys of the least of its forms; a form is the greatest of its linear forms. A term of one row whose
+# forms are linear is ``reduced``: its forms lie side by side as rows of one, and the sum has one row.
 cdef struct Term:
     int64_t rows
-    int64_t stride
+    int64_t stride        # rows padded to whole lines
+    int64_t reduced
+    int64_t width         # doubles of a sum: 1 if reduced, else the stride
     int64_t at            # of the sum in an account's state
-    int64_t keys          # of its held keys, and how many holdings each has
-    int64_t blocks        # of their linear forms
+    int64_t keys          # which are held: 32-bit words, the places in use, a spare one, the key of each
+    int64_t blocks        # of each: linear forms, what the key adds to the sum, its number of holdings
+    int64_t size          # doubles of a block
     int64_t capacity      # keys
     int64_t first_form    # pairs (first linear form, how many) in lists
     int64_t n_forms
@@ -48,6 +52,13 @@ cdef struct Point:
     int64_t row           # of the node, -1: row by row
     int64_t map           # in lists: the term's key of each key of the node; -1 for the account
 
+# What a level fills and costs, before and after an order.
+cdef struct Change:
+    double lots
+    double cost
+    double had_lots
+    double had_cost
+
 cdef struct Worst:
     const Alternative* alternatives
     const Term* terms
@@ -63,6 +74,8 @@ cdef struct Worst:
     Py_ssize_t n_terms
     Py_ssize_t n_points
     Py_ssize_t n_parts
+    Py_ssize_t sums              # where the sums of terms lie in a state, and how many doubles
+    Py_ssize_t n_sums
     Py_ssize_t block             # doubles of an instrument's alternatives in figures, from 0
     Py_ssize_t state             # doubles of an account
 
@@ -72,7 +85,7 @@ cdef Status worst_add(
 ) noexcept nogil
 cdef double worst_least(const Worst* w, const double* state, const double* opaque) noexcept nogil
 cdef double worst_contemplate(
-    const Worst* w, const double* state, int64_t instrument, double lots, double cost, double had_lots, double had_cost
+    const Worst* w, const double* state, int64_t instrument, const Change* change, const double* opaque, double* sums
 ) noexcept nogil
 cdef void worst_base(const Worst* w, double* state, Py_ssize_t a, const double* base, bint exact) noexcept nogil
 cdef Status worst_point(

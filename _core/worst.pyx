@@ -7,19 +7,24 @@ forms: ``margin.plan.forms``; laid out by ``margin.plan.worst``. Complexity: row
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
-from crossmargin._core.simd cimport LANES, lanes, lanes_all, lanes_least, lanes_load, lanes_min, lanes_store
+from crossmargin._core.simd cimport LANES, lanes, lanes_all, lanes_least, lanes_load, lanes_max, lanes_min, lanes_store
 from crossmargin._core.status cimport Status
 
 cdef enum:
-    LINE = 8  # doubles; rows of as many or more are padded to whole lines
+    FREE = -1  # in place of a key
+
+
+cdef struct Keys:            # of a term: which it holds, by place
+    int32_t used             # places below this one
+    int32_t unused
+    int32_t key[1]
 
 
 cdef void worst_clear(const Worst* w, double* state) noexcept nogil:
     """Nothing is held: constants alone; padding is infinite, so that it is never the least."""
     cdef const Alternative* a
-    cdef const Term* t
     cdef Py_ssize_t i, r
     for i in range(w.n_alternatives):
         a = w.alternatives + i
@@ -27,10 +32,9 @@ cdef void worst_clear(const Worst* w, double* state) noexcept nogil:
         memset(state + a.base, 0, a.stride * sizeof(double))
         for r in range(a.rows, a.stride):
             state[a.at + r] = INFINITY
+    memset(state + w.sums, 0, w.n_sums * sizeof(double))
     for i in range(w.n_terms):
-        t = w.terms + i
-        memset(state + t.at, 0, t.stride * sizeof(double))
-        memset(state + t.keys, 0, 2 * t.capacity * sizeof(double))
+        (<Keys*>(state + w.terms[i].keys)).used = 0
 
 
 cdef inline lanes share(const double* P, const double* K, lanes lots, lanes cost, lanes magic, lanes most) noexcept nogil:
@@ -39,7 +43,7 @@ cdef inline lanes share(const double* P, const double* K, lanes lots, lanes cost
     return lanes_min((x + magic) - magic, most)
 
 
-cdef void add_lines(
+cdef void add_rows(
     const double* P, Py_ssize_t stride, double lots, double cost, double magic, double most, double sign, double* to
 ) noexcept nogil:
     """``to += sign * term``, whole lines."""
@@ -50,86 +54,112 @@ cdef void add_lines(
         r += LANES
 
 
-cdef inline void add_few(
-    const double* P, Py_ssize_t rows, double lots, double cost, double magic, double most, double sign, double* to
-) noexcept nogil:
-    cdef Py_ssize_t r
-    cdef double x
-    for r in range(rows):
-        x = ((lots * P[r] + cost * P[rows + r]) + magic) - magic
-        to[r] += sign * (x if x < most else most)
-
-
-cdef inline void add_rows(
-    const double* P, Py_ssize_t stride, double lots, double cost, double magic, double most, double sign, double* to
-) noexcept nogil:
-    if stride < LINE:
-        add_few(P, stride, lots, cost, magic, most, sign, to)
-    else:
-        add_lines(P, stride, lots, cost, magic, most, sign, to)
+cdef inline double least_rows(const double* x, Py_ssize_t stride) noexcept nogil:
+    """The least of rows in whole lines."""
+    cdef lanes low = lanes_all(INFINITY)
+    cdef Py_ssize_t r = 0
+    while r < stride:
+        low = lanes_min(lanes_load(x + r), low)
+        r += LANES
+    return lanes_least(low)
 
 
 # ---- terms ----------------------------------------------------------------------------------
 
-cdef double* held_block(const Worst* w, const Term* t, double* state, int64_t key, bint make) noexcept nogil:
-    """The linear forms of a key, made where there is room and the key is not held; else NULL. Counts its holdings."""
-    cdef double* keys = state + t.keys
-    cdef double* count = keys + t.capacity
+cdef inline Py_ssize_t find_key(const Term* t, const double* state, int64_t key) noexcept nogil:
+    """Place of a held key, -1 if it is not held; one pass without a branch."""
+    cdef const Keys* k = <const Keys*>(state + t.keys)
+    cdef int32_t wanted = <int32_t>key, found = -1, i, n = k.used
+    for i in range(n):
+        found = i if k.key[i] == wanted else found
+    return found
+
+
+cdef inline double* adds_of(const Term* t, double* block) noexcept nogil:
+    """What a key adds to the sums, behind its linear forms; its number of holdings comes after."""
+    return block + t.n_linears * t.stride
+
+
+cdef double* held_block(const Worst* w, const Term* t, double* state, int64_t key) noexcept nogil:
+    """The block of a key, made where it is not held; NULL without room."""
+    cdef Keys* k = <Keys*>(state + t.keys)
     cdef double* block
-    cdef Py_ssize_t i, free = -1, size = t.n_linears * t.stride
-    for i in range(t.capacity):
-        if count[i] == 0.0:
-            free = i if free < 0 else free
-        elif keys[i] == key:
-            return state + t.blocks + i * size
-    if not make or free < 0:
-        return NULL
-    keys[free] = key
-    block = state + t.blocks + free * size
+    cdef Py_ssize_t i = find_key(t, state, key), size = t.n_linears * t.stride
+    if i >= 0:
+        return state + t.blocks + i * t.size
+    i = find_key(t, state, FREE)
+    if i < 0:
+        if k.used == t.capacity:
+            return NULL
+        i = k.used
+        k.used += 1
+    k.key[i] = <int32_t>key
+    block = state + t.blocks + i * t.size
     memcpy(block, w.figures + t.constant + (key if t.n_keys > 1 else 0) * size, size * sizeof(double))
+    memset(block + size, 0, (t.size - size) * sizeof(double))
     return block
 
 
-cdef inline void count_block(const Term* t, double* state, const double* block, double sign) noexcept nogil:
-    state[t.keys + t.capacity + (block - state - t.blocks) // (t.n_linears * t.stride)] += sign
+cdef void leave_key(const Term* t, double* state, const double* block) noexcept nogil:
+    """Give the place of a key back that holds nothing."""
+    cdef Keys* k = <Keys*>(state + t.keys)
+    k.key[(block - state - t.blocks) // t.size] = FREE
+    while k.used and k.key[k.used - 1] == FREE:
+        k.used -= 1
 
 
-cdef void sum_block(
-    const Worst* w, const Term* t, const double* block, double* state, double magic, double sign
-) noexcept nogil:
-    """Add the least of the key's forms to the sum, row by row."""
-    cdef const int64_t* form
-    cdef Py_ssize_t r, f, j
-    cdef double least, most, x
-    cdef double* to = state + t.at
-    for r in range(t.rows):
-        least = INFINITY
-        for f in range(t.n_forms):
-            form = w.lists + t.first_form + 2 * f
-            most = block[form[0] * t.stride + r]
-            for j in range(1, form[1]):
-                x = block[(form[0] + j) * t.stride + r]
-                most = x if x > most else most
-            least = most if most < least else least
-        to[r] += sign * ((least + magic) - magic)
+cdef inline lanes least_form(const Worst* w, const Term* t, const double* block) noexcept nogil:
+    """The least of a key's forms in one line, row by row."""
+    cdef const int64_t* form = w.lists + t.first_form
+    cdef Py_ssize_t f, j
+    cdef lanes least = lanes_all(INFINITY), most
+    for f in range(t.n_forms):
+        most = lanes_load(block + form[0] * t.stride)
+        for j in range(1, form[1]):
+            most = lanes_max(lanes_load(block + (form[0] + j) * t.stride), most)
+        least = lanes_min(most, least)
+        form += 2
+    return least
+
+
+cdef void sum_block(const Worst* w, const Term* t, double* block, double* sums, double magic, bint held) noexcept nogil:
+    """Replace what a key adds to the sums by the least of its forms, rounded; by nothing where it is no longer held."""
+    cdef double* adds = adds_of(t, block)
+    cdef Py_ssize_t r = 0
+    cdef double least = 0.0
+    cdef lanes x, m = lanes_all(magic)
+    if t.reduced:
+        least = least_rows(block, t.stride) if held else 0.0
+        least = (least + magic) - magic
+        sums[0] += least - adds[0]
+        adds[0] = least
+        return
+    while r < t.stride:
+        x = least_form(w, t, block + r) if held else lanes_all(0.0)
+        x = (x + m) - m
+        lanes_store(sums + r, lanes_load(sums + r) + (x - lanes_load(adds + r)))
+        lanes_store(adds + r, x)
+        r += LANES
 
 
 cdef Status touch_term(
     const Worst* w, double* state, const Touch* touch, double lots, double cost, double most, double sign, bint exact
 ) noexcept nogil:
+    """Add or take away what a holding moves in one key of a term."""
     cdef Py_ssize_t number = touch.term, j
     cdef const Term* t = w.terms + number
-    cdef double magic = w.term_magic[number] if exact else 0.0, sum_magic = w.sum_magic[number] if exact else 0.0
-    cdef double* block = held_block(w, t, state, touch.key, sign > 0)
+    cdef double magic = w.term_magic[number] if exact else 0.0
+    cdef double* count
+    cdef double* block = held_block(w, t, state, touch.key)
     if block == NULL:
         return Status.CAPACITY
-    if state[t.keys + t.capacity + (block - state - t.blocks) // (t.n_linears * t.stride)] != 0.0:
-        sum_block(w, t, block, state, sum_magic, -1.0)
     for j in range(t.n_linears):
         add_rows(w.figures + touch.table + 2 * j * t.stride, t.stride, lots, cost, magic, most, sign, block + j * t.stride)
-    count_block(t, state, block, sign)
-    if state[t.keys + t.capacity + (block - state - t.blocks) // (t.n_linears * t.stride)] != 0.0:
-        sum_block(w, t, block, state, sum_magic, 1.0)
+    count = adds_of(t, block) + t.width
+    count[0] += sign
+    sum_block(w, t, block, state + t.at, w.sum_magic[number] if exact else 0.0, count[0] != 0.0)
+    if count[0] == 0.0:
+        leave_key(t, state, block)
     return Status.OK
 
 
@@ -157,38 +187,41 @@ cdef Status worst_add(
     return Status.OK
 
 
-cdef double least_of(const Worst* w, const Alternative* a, const double* state) noexcept nogil:
-    """Least row of an alternative with its terms."""
-    cdef const double* x = state + a.at
+cdef inline lanes with_sums(const Worst* w, const Alternative* a, lanes x, const double* sums, Py_ssize_t r) noexcept nogil:
+    """A line of an alternative with the sums of its terms."""
     cdef const Term* t
-    cdef Py_ssize_t r, j
-    cdef double sum, least = INFINITY
+    cdef Py_ssize_t j
+    for j in range(a.n_terms):
+        t = w.terms + w.lists[a.first_term + j]
+        x = x + (lanes_all(sums[t.at - w.sums]) if t.reduced or t.rows == 1 else lanes_load(sums + (t.at - w.sums) + r))
+    return x
+
+
+cdef inline double least_of(const Worst* w, const Alternative* a, const double* state, const double* sums) noexcept nogil:
+    """Least row of an alternative with its terms."""
+    cdef Py_ssize_t r = 0
     cdef lanes low = lanes_all(INFINITY)
-    if a.n_terms == 0 and a.stride >= LINE:
-        r = 0
-        while r < a.stride:
-            low = lanes_min(lanes_load(x + r), low)
-            r += LANES
-        return lanes_least(low)
-    for r in range(a.rows):
-        sum = x[r]
-        for j in range(a.n_terms):
-            t = w.terms + w.lists[a.first_term + j]
-            sum += state[t.at + (r if t.rows > 1 else 0)]
-        least = sum if sum < least else least
-    return least
+    while r < a.stride:
+        low = lanes_min(with_sums(w, a, lanes_load(state + a.at + r), sums, r), low)
+        r += LANES
+    return lanes_least(low)
+
+
+cdef inline double with_opaque(const Worst* w, const Alternative* a, double x, const double* opaque) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(a.n_opaque):
+        x += opaque[w.lists[a.first_opaque + j]]
+    return x
 
 
 cdef double worst_least(const Worst* w, const double* state, const double* opaque) noexcept nogil:
     """The surplus: sum over parts of the least of their alternatives; ``opaque``: least of each opaque node's share."""
     cdef const Alternative* a
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i
     cdef double total = 0.0, least = INFINITY, x
     for i in range(w.n_alternatives):
         a = w.alternatives + i
-        x = least_of(w, a, state)
-        for j in range(a.n_opaque):
-            x += opaque[w.lists[a.first_opaque + j]]
+        x = with_opaque(w, a, least_of(w, a, state, state + w.sums), opaque)
         least = x if x < least else least
         if i + 1 == w.n_alternatives or w.alternatives[i + 1].part != a.part:
             total += least
@@ -196,26 +229,121 @@ cdef double worst_least(const Worst* w, const double* state, const double* opaqu
     return total
 
 
-cdef double worst_contemplate(
-    const Worst* w, const double* state, int64_t instrument, double lots, double cost, double had_lots, double had_cost
+# ---- what an order would do -----------------------------------------------------------------
+
+cdef struct Shift:           # a change of a level in lanes
+    lanes lots
+    lanes cost
+    lanes had_lots
+    lanes had_cost
+    lanes magic
+    int64_t had
+
+
+cdef inline Shift shift_of(const Change* c, double magic) noexcept nogil:
+    cdef Shift s
+    s.lots, s.cost, s.magic = lanes_all(c.lots), lanes_all(c.cost), lanes_all(magic)
+    s.had_lots, s.had_cost, s.had = lanes_all(c.had_lots), lanes_all(c.had_cost), c.had_lots != 0.0
+    return s
+
+
+cdef inline lanes shifted(const double* x, const double* P, const double* K, const Shift* s) noexcept nogil:
+    """A line of a state with the level's term replaced."""
+    cdef lanes none = lanes_all(0.0), to = lanes_load(x)
+    if s.had:
+        to = to - share(P, K, s.had_lots, s.had_cost, s.magic, none)
+    return to + share(P, K, s.lots, s.cost, s.magic, none)
+
+
+cdef inline lanes form_shifted(
+    const Worst* w, const Term* t, const double* block, const double* table, const Shift* s
 ) noexcept nogil:
-    """The surplus of one alternative without terms if orders of a level came to be ``lots`` at ``cost``."""
-    cdef const Alternative* a = w.alternatives
-    cdef const double* P = w.figures + instrument * w.block + a.table
-    cdef const double* x = state + a.at
-    cdef lanes q = lanes_all(lots), c = lanes_all(cost), m = lanes_all(w.alternative_magic[0]), none = lanes_all(0.0)
-    cdef lanes old_q = lanes_all(had_lots), old_c = lanes_all(had_cost), least = lanes_all(INFINITY)
+    """``least_form`` with the level's term replaced."""
+    cdef const int64_t* form = w.lists + t.first_form
+    cdef Py_ssize_t f, j, l
+    cdef lanes least = lanes_all(INFINITY), most
+    for f in range(t.n_forms):
+        l = form[0] * t.stride
+        most = shifted(block + l, table + 2 * l, table + 2 * l + t.stride, s)
+        for j in range(1, form[1]):
+            l += t.stride
+            most = lanes_max(shifted(block + l, table + 2 * l, table + 2 * l + t.stride, s), most)
+        least = lanes_min(most, least)
+        form += 2
+    return least
+
+
+cdef inline double reduced_shifted(const double* x, const double* P, Py_ssize_t stride, const Shift* s) noexcept nogil:
+    """Least of some rows with the level's term replaced."""
+    cdef lanes low = lanes_all(INFINITY)
     cdef Py_ssize_t r = 0
-    if had_lots == 0.0:
-        while r < a.stride:
-            least = lanes_min(lanes_load(x + r) + share(P + r, P + a.stride + r, q, c, m, none), least)
-            r += LANES
-        return lanes_least(least)
-    while r < a.stride:
-        least = lanes_min(lanes_load(x + r) - share(P + r, P + a.stride + r, old_q, old_c, m, none)
-                          + share(P + r, P + a.stride + r, q, c, m, none), least)
+    while r < stride:
+        low = lanes_min(shifted(x + r, P + r, P + stride + r, s), low)
         r += LANES
-    return lanes_least(least)
+    return lanes_least(low)
+
+
+cdef void shift_sums(
+    const Worst* w, const double* state, const Touch* touch, const Change* c, double* sums
+) noexcept nogil:
+    """What a term's sums would be."""
+    cdef const Term* t = w.terms + touch.term
+    cdef Py_ssize_t place = find_key(t, state, touch.key), size = t.n_linears * t.stride, r = 0
+    cdef const double* block = w.figures + t.constant + (touch.key if t.n_keys > 1 else 0) * size
+    cdef const double* adds = NULL
+    cdef const double* table = w.figures + touch.table
+    cdef double magic = w.sum_magic[touch.term], least
+    cdef lanes x, m = lanes_all(magic)
+    cdef Shift s = shift_of(c, w.term_magic[touch.term])
+    if place >= 0:
+        block = state + t.blocks + place * t.size
+        adds = block + size
+    sums += t.at - w.sums
+    if t.reduced:
+        least = (reduced_shifted(block, table, t.stride, &s) + magic) - magic
+        sums[0] += least - (0.0 if adds == NULL else adds[0])
+        return
+    while r < t.stride:
+        x = form_shifted(w, t, block + r, table + r, &s)
+        x = (x + m) - m
+        lanes_store(sums + r, lanes_load(sums + r) + (x if adds == NULL else x - lanes_load(adds + r)))
+        r += LANES
+
+
+cdef inline double alternative_shifted(
+    const Worst* w, const Alternative* a, const double* state, const double* P, const double* sums, const Shift* s
+) noexcept nogil:
+    """``least_of`` with the level's term replaced."""
+    cdef Py_ssize_t r = 0
+    cdef lanes low = lanes_all(INFINITY)
+    while r < a.stride:
+        low = lanes_min(with_sums(w, a, shifted(state + a.at + r, P + r, P + a.stride + r, s), sums, r), low)
+        r += LANES
+    return lanes_least(low)
+
+
+cdef double worst_contemplate(
+    const Worst* w, const double* state, int64_t instrument, const Change* c, const double* opaque, double* sums
+) noexcept nogil:
+    """The surplus if the orders of a level changed, with nothing written but ``sums``, room for all sums."""
+    cdef const double* table = w.figures + instrument * w.block
+    cdef const Alternative* a
+    cdef Py_ssize_t i
+    cdef double total = 0.0, least = INFINITY, x
+    cdef Shift s
+    if w.n_terms:
+        memcpy(sums, state + w.sums, w.n_sums * sizeof(double))
+        for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
+            shift_sums(w, state, w.touches + i, c, sums)
+    for i in range(w.n_alternatives):
+        a = w.alternatives + i
+        s = shift_of(c, w.alternative_magic[i])
+        x = with_opaque(w, a, alternative_shifted(w, a, state, table + a.table, sums, &s), opaque)
+        least = x if x < least else least
+        if i + 1 == w.n_alternatives or w.alternatives[i + 1].part != a.part:
+            total += least
+            least = INFINITY
+    return total
 
 
 # ---- what balances give ---------------------------------------------------------------------
@@ -236,18 +364,16 @@ cdef Status worst_point(
 ) noexcept nogil:
     """Add a node's value at one of its keys to the linear form of a term."""
     cdef const Term* t = w.terms + p.target
-    cdef double magic = w.term_magic[p.target] if exact else 0.0, sum_magic = w.sum_magic[p.target] if exact else 0.0
-    cdef const double* factor = w.figures + p.factor + (key if p.factor_keys > 1 else 0) * t.stride
-    cdef double* block = held_block(w, t, state, w.lists[p.map + key], True)
+    cdef double magic = w.term_magic[p.target] if exact else 0.0
+    cdef Py_ssize_t rows = 1 if t.reduced else t.rows, r
+    cdef const double* factor = w.figures + p.factor + (key if p.factor_keys > 1 else 0) * (1 if t.reduced else t.stride)
+    cdef double* block = held_block(w, t, state, w.lists[p.map + key])
     cdef double* to
-    cdef Py_ssize_t r
     if block == NULL:
         return Status.CAPACITY
-    if state[t.keys + t.capacity + (block - state - t.blocks) // (t.n_linears * t.stride)] != 0.0:
-        sum_block(w, t, block, state, sum_magic, -1.0)
-    to = block + p.linear * t.stride
-    for r in range(t.rows):
+    to = block + (p.linear if t.reduced else p.linear * t.stride)
+    for r in range(rows):
         to[r] += (value[r if p.row < 0 else 0] * factor[r] + magic) - magic
-    count_block(t, state, block, 1.0)
-    sum_block(w, t, block, state, sum_magic, 1.0)
+    adds_of(t, block)[t.width] += 1.0
+    sum_block(w, t, block, state + t.at, w.sum_magic[p.target] if exact else 0.0, True)
     return Status.OK

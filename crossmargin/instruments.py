@@ -173,9 +173,14 @@ class Instrument:
             check.integer("expiry", self.expiry, where)  # type: ignore[arg-type]
 
     def value_ratio(self, decimals: int) -> Fraction:
-        """Atoms of the settlement asset per lot and tick (inverse: lot over tick)."""
+        """Atoms of the settlement asset per lot and tick (inverse, options apart: lot over tick)."""
         per_lot = self.contract_size * self.lot * 10**decimals
-        return per_lot / self.tick if self.payoff is Payoff.INVERSE else per_lot * self.tick
+        return per_lot / self.tick if self.costs_inversely else per_lot * self.tick
+
+    @property
+    def costs_inversely(self) -> bool:
+        """Whether a lot costs ``-size / price`` coins; an inverse option is quoted in coins and costs ``size x price``."""
+        return self.payoff is Payoff.INVERSE and self.strike is None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from crossmargin._core.status import Status
 from crossmargin.account.decision import FIGURES, Decision, decide
 from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
 from crossmargin.errors import raise_for_status
-from crossmargin.instruments import Instrument, Instruments, Payoff, exact
+from crossmargin.instruments import Instrument, Instruments, exact
 from crossmargin.margin import Method, Prepared
 from crossmargin.market import Market, Observation
 from crossmargin.portfolio import Account, Book, Portfolio
@@ -299,5 +299,4 @@ def contract(instruments: Instruments, row: Instrument, bit: int, fee: int) -> t
     ratio = row.value_ratio(instruments.assets[asset].decimals)
     if max(ratio.numerator, ratio.denominator) >= 2**62:
         raise check.refuse("contract_size x lot x tick", "be a ratio of 62-bit integers in atoms", ratio, f"of {row.id}")
-    inverse = int(row.payoff is Payoff.INVERSE)
-    return (ratio.numerator, ratio.denominator, asset, inverse, bit, 0, int(Trading.OPEN), -NO_BAND, NO_BAND, fee)
+    return (ratio.numerator, ratio.denominator, asset, int(row.costs_inversely), bit, 0, int(Trading.OPEN), -NO_BAND, NO_BAND, fee)

@@ -9,7 +9,7 @@ from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
 from crossmargin._core import bounds, gate, single
 from crossmargin.errors import MissingPriceError, PlanError
-from crossmargin.instruments import Instrument, Instruments, Payoff
+from crossmargin.instruments import Instrument, Instruments
 from crossmargin.margin import Prepared
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout
@@ -54,7 +54,7 @@ def price_or_one(market: Market, asset: str, underlying: str | None) -> float:
 def lot_value(row: Instrument, market: Market) -> float:
     """Quote currency that one lot is about."""
     size = float(row.contract_size * row.lot)
-    if row.payoff is Payoff.INVERSE and row.strike is None:
+    if row.costs_inversely:
         return size
     return size * abs(market.get("index", row.underlying, market.get("mark", row.id, 1.0)) or 1.0)
 
@@ -190,8 +190,8 @@ class Source:
 
 EMPTY = np.zeros(1, dtype=np.int64)
 NOTHING: tuple[Integers | Floats | int, ...] = (
-    np.zeros((1, 12), dtype=np.int64), np.zeros((1, 11), dtype=np.int64), np.zeros((1, 3), dtype=np.int64), EMPTY,
-    np.zeros((1, 8), dtype=np.int64), EMPTY, np.zeros(8), np.zeros(1), np.zeros(1), np.zeros(1), 0, 0,
+    np.zeros((1, 12), dtype=np.int64), np.zeros((1, 14), dtype=np.int64), np.zeros((1, 3), dtype=np.int64), EMPTY,
+    np.zeros((1, 8), dtype=np.int64), EMPTY, np.zeros(8), np.zeros(1), np.zeros(1), np.zeros(1), 0, 0, 0, 0,
 )  # fmt: skip
 
 

@@ -205,7 +205,7 @@ def ticks_of(instrument: Instrument, price: str | Fraction) -> int:
 def fill_cost(instrument: Instrument, decimals: int, lots: int, ticks: int) -> int:
     """Atoms paid for ``lots`` at ``ticks``: round half to even, once, as the ledger does."""
     ratio = instrument.value_ratio(decimals)
-    if instrument.payoff is not Payoff.INVERSE:
+    if not instrument.costs_inversely:
         return round(lots * ticks * ratio)
     if ticks <= 0:
         raise check.refuse("limit", "be > 0 for an inverse payoff", ticks, f"of {instrument.id}")

@@ -11,6 +11,7 @@ import numpy as np
 from crossmargin.margin.plan.batch import run_feeds, sources_of
 from crossmargin.margin.plan.evaluate import evaluate
 from crossmargin.margin.plan.orders import Fill
+from crossmargin.margin.plan.worst import content_of
 from crossmargin.margin.prepared import quantities
 
 
@@ -35,13 +36,11 @@ class Twin:
         self.trace = evaluate(self.prepared.bound, quantities(self.prepared.bound, portfolio))
 
     def surplus(self):
-        total, number = 0.0, 0
+        magics = {content_of(a): m for a, m in zip(self.compiled.kept_alternatives, self.compiled.alternative_magic, strict=False)}
+        total = 0.0
         for part in self.compiled.worst.parts:
-            found = []
-            for alternative in part:
-                found.append(self.alternative(alternative, self.compiled.alternative_magic[number]))
-                number += 1
-            total += min(found)
+            kept = [self.compiled.kept(a) for a in part]
+            total += min(self.alternative(a, magics[content_of(a)]) for a in kept)
         return total
 
     def alternative(self, a, magic):
@@ -55,7 +54,7 @@ class Twin:
             rows = rows + np.minimum(rounded(lots * P[item] + cost * K[item], magic), 0)
         for term in a.terms:
             rows = rows + self.term(term)
-        assert not [share for share in a.opaque if share[0] not in self.compiled.zeros]
+        assert not a.opaque
         return rows.min()
 
     def point(self, point):

@@ -5,7 +5,7 @@ instrument and alternative, and for every term and key that it touches. The fiel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,7 @@ from crossmargin.margin.plan.orders import WorstFill
 from crossmargin.margin.plan.quantum import MAGIC, quantum
 from crossmargin.margin.plan.zeros import zero_nodes
 
-FIELDS = {"alternatives": 12, "terms": 11, "touches": 3, "points": 8}
+FIELDS = {"alternatives": 12, "terms": 14, "touches": 3, "points": 8}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,6 @@ class Compiled:
         self.opaque: list[tuple[int, float]] = []
         self.points: list[list[int]] = []
         self.unique: dict[bytes, int] = {}
-        self.term_rows: list[list[int]] = []
         self.term_magic: list[float] = []
         self.sum_magic: list[float] = []
         self.kept_terms: list[Term] = []
@@ -84,18 +83,36 @@ class Compiled:
         return {holding.name: holding.source for holding in self.bound.program.holdings}
 
     def lay(self) -> None:
-        """Alternatives first: their figures lie side by side, instrument by instrument, from 0."""
-        found = [(number, a) for number, part in enumerate(self.worst.parts) for a in part]
-        tables = [np.concatenate(self.moved(a.linear, a.rows(), padded(a.rows())), axis=1) for _, a in found]
+        """Alternatives first: their figures lie side by side, instrument by instrument, from 0. Equal ones are kept once."""
+        found: dict[bytes, tuple[int, Alternative]] = {}
+        for number, part in enumerate(self.worst.parts):
+            for a in part:
+                kept = self.kept(a)
+                found.setdefault(b"%d " % number + content_of(kept), (number, kept))
+        rows = list(found.values())
+        tables = [np.concatenate(self.moved(a.linear, a.rows(), padded(a.rows())), axis=1) for _, a in rows]
         self.block = sum(table.shape[1] for table in tables)
         self.laid.put(np.concatenate(tables, axis=1))
         offsets = np.cumsum([0, *(table.shape[1] for table in tables)])[:-1].tolist()
+        self.kept_alternatives = [a for _, a in rows]
         self.alternative_magic = [
             self.magic(self.largest(a.linear) + self.ranges.money + float(np.abs(a.linear.const).max()))
-            for _, a in found
+            for a in self.kept_alternatives
         ]
-        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(found, offsets, strict=True))]
+        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(rows, offsets, strict=True))]
+        self.lay_terms()
         self.lay_touches()
+
+    def kept(self, a: Alternative) -> Alternative:
+        """An alternative without what is 0 whatever is held."""
+        opaque = tuple(share for share in a.opaque if share[0] not in self.zeros and share[1])
+        return replace(a, terms=tuple(t for t in a.terms if not self.nothing(t)), opaque=opaque)
+
+    def nothing(self, term: Term) -> bool:
+        """Whether a term is 0 whatever is held, under these figures."""
+        linears = [x for form in term.forms for x in form]
+        factors = [c for x in linears for c in (x.const, *x.coefficient.values(), *(p.factor for p in x.points))]
+        return not any(c.any() for c in factors)
 
     # ---- linear forms ----------------------------------------------------------------------
 
@@ -125,8 +142,8 @@ class Compiled:
         constant = self.laid.put(np.broadcast_to(rounded(a.linear.const, self.alternative_magic[number]), (1, a.rows())))
         terms = [self.term(t) for t in a.terms]
         for point in a.linear.points:
-            self.points.append(self.point(point, number, 0, a.rows(), keyed=False))
-        opaque = [self.opaque_share(*share) for share in a.opaque if share[0] not in self.zeros and share[1]]
+            self.points.append(self.point(point, number, 0, a.rows(), a.rows()))
+        opaque = [self.opaque_share(*share) for share in a.opaque]
         return [
             part, a.rows(), stride, at, base, table, constant, self.laid.name(terms), len(terms),
             self.laid.name(opaque), len(opaque), 0,
@@ -138,8 +155,8 @@ class Compiled:
             self.opaque.append((node, factor))
         return self.opaque.index((node, factor))
 
-    def point(self, point: Point, target: int, linear: int, rows: int, *, keyed: bool, axis: str = "") -> list[int]:
-        """A node that no fill moves, in the linear form of an alternative or a term."""
+    def point(self, point: Point, target: int, linear: int, rows: int, stride: int, axis: str = "") -> list[int]:
+        """A node that no fill moves, in the linear form of an alternative, or of a term of an axis."""
         number = int(point.path.origin)
         node = self.bound.program.nodes[number]
         if number not in self.wanted:
@@ -147,9 +164,9 @@ class Compiled:
         row = 0 if node.rows == "level" else point.row
         row = 0 if self.bound.n_rows(node) == 1 else (-1 if row is None else row)
         factor = np.broadcast_to(point.factor, (len(point.factor), rows))
-        factor = np.pad(factor, ((0, 0), (0, short(rows) - rows))) if keyed else factor
-        mapped = self.laid.name(self.worst.forms.along(point.path, axis).tolist()) if keyed else -1
-        return [int(keyed), target, linear, self.wanted.index(number), self.laid.put(factor), len(factor), row, mapped]
+        factor = np.pad(factor, ((0, 0), (0, stride - rows)))
+        mapped = self.laid.name(self.worst.forms.along(point.path, axis).tolist()) if axis else -1
+        return [int(bool(axis)), target, linear, self.wanted.index(number), self.laid.put(factor), len(factor), row, mapped]
 
     # ---- terms -----------------------------------------------------------------------------
 
@@ -159,31 +176,49 @@ class Compiled:
         if key not in self.unique:
             self.unique[key] = len(self.kept_terms)
             self.kept_terms.append(term)
-            self.lay_term(term)
         return self.unique[key]
 
-    def lay_term(self, term: Term) -> None:
-        rows, linears = term.rows(), [x for form in term.forms for x in form]
-        stride, number = short(rows), len(self.term_rows)
-        count = max(len(x.const) for x in linears)
+    def lay_terms(self) -> None:
+        """All sums side by side, then the keys of each term."""
+        self.sums = self.laid.state
+        sums = [self.laid.reserve(1 if reduced(t) else padded(t.rows())) for t in self.kept_terms]
+        self.n_sums = self.laid.state - self.sums
+        self.term_rows = [self.term_row(n, t, at) for n, (t, at) in enumerate(zip(self.kept_terms, sums, strict=True))]
+
+    def term_row(self, number: int, term: Term, at: int) -> list[int]:
+        """One row of the table of terms."""
+        linears, rows = [x for form in term.forms for x in form], term.rows()
         moved, fixed = max(map(self.largest, linears)), max(float(np.abs(x.const).max()) for x in linears)
         self.term_magic.append(self.magic(moved + fixed + self.ranges.money))
         self.sum_magic.append(self.magic(moved + fixed * self.ranges.slots + self.ranges.money))
-        constant = np.zeros((count, len(linears), stride))
-        for place, x in enumerate(linears):
-            constant[:, place, :rows] = rounded(x.const, self.term_magic[number])
-        capacity = self.keys_held(term)
+        constant = self.constants(linears, rows, self.term_magic[-1], folded=reduced(term))
         starts = np.cumsum([0, *(len(form) for form in term.forms)])[:-1].tolist()
         forms = [n for start, form in zip(starts, term.forms, strict=True) for n in (start, len(form))]
-        at, keys = self.laid.reserve(stride), self.laid.reserve(2 * capacity)
-        blocks = self.laid.reserve(capacity * len(linears) * stride)
-        self.term_rows.append([
-            rows, stride, at, keys, blocks, capacity, self.laid.name(forms), len(term.forms), len(linears),
-            self.laid.put(constant), count,
-        ])  # fmt: skip
+        count, n_linears, stride = constant.shape
         for place, x in enumerate(linears):
             for point in x.points:
-                self.points.append(self.point(point, number, place, rows, keyed=True, axis=term.axis))
+                self.points.append(self.point(point, number, place, rows, 1 if reduced(term) else stride, term.axis))
+        width = 1 if reduced(term) else stride
+        capacity, size = self.keys_held(term), padded(n_linears * stride + width + 1)
+        return [
+            len(linears) if reduced(term) else rows, stride, int(reduced(term)), width, at,
+            self.laid.reserve(capacity // 2 + 2),
+            self.laid.reserve(capacity * size), size, capacity, self.laid.name(forms), len(term.forms), n_linears,
+            self.laid.put(constant), count,
+        ]  # fmt: skip
+
+    def constants(self, linears: Sequence[Linear], rows: int, magic: float, *, folded: bool) -> Floats:
+        """Constants by key, linear form and row; of a reduced term by key, one, and form, with rows beyond never least."""
+        count = max(len(x.const) for x in linears)
+        if folded:
+            found = np.full((count, 1, padded(len(linears))), np.inf)
+            for place, x in enumerate(linears):
+                found[:, 0, place] = rounded(x.const, magic)[:, 0]
+            return found
+        found = np.zeros((count, len(linears), padded(rows)))
+        for place, x in enumerate(linears):
+            found[:, place, :rows] = rounded(x.const, magic)
+        return found
 
     def keys_held(self, term: Term) -> int:
         """Keys of an axis that an account may hold: those of its instruments, and of nodes that balances move."""
@@ -206,16 +241,26 @@ class Compiled:
 
     def touched(self, term: Term) -> list[tuple[int, int, Floats]]:
         """(instrument, key, figures (linear forms, P and K, stride)) of what is not all 0."""
-        linears, stride = [x for form in term.forms for x in form], short(term.rows())
+        linears = [x for form in term.forms for x in form]
         paths = {path for x in linears for path in x.coefficient}
         keys = {path: self.key_of(path, term.axis) for path in paths}
         found = []
         for key_ways in sorted({tuple(keys[p].tolist()) for p in paths}):
             of_way = {p for p in paths if tuple(keys[p].tolist()) == key_ways}
-            table = np.stack([np.stack(self.moved(only(x, of_way), term.rows(), stride), axis=1) for x in linears], axis=1)
-            used = np.flatnonzero(table.any(axis=(1, 2, 3)))
-            found += [(int(i), int(key_ways[i]), table[i]) for i in used]
+            figures = self.figures([only(x, of_way) for x in linears], term)
+            used = np.flatnonzero(figures.any(axis=(1, 2, 3)))
+            found += [(int(i), int(key_ways[i]), figures[i]) for i in used]
         return merged(found)
+
+    def figures(self, linears: Sequence[Linear], term: Term) -> Floats:
+        """P and K of every instrument, (instruments, linear forms, 2, stride); of a reduced term its forms are rows of one."""
+        if not reduced(term):
+            stride = padded(term.rows())
+            return np.stack([np.stack(self.moved(x, term.rows(), stride), axis=1) for x in linears], axis=1)
+        found = np.zeros((self.n_instruments, 1, 2, padded(len(linears))))
+        for place, x in enumerate(linears):
+            found[:, 0, 0, [place]], found[:, 0, 1, [place]] = self.moved(x, 1, 1)
+        return found
 
     def key_of(self, path: Path, axis: str) -> Integers:
         """Key of an axis that each instrument lies under along a path, -1 where it does not."""
@@ -231,7 +276,7 @@ class Compiled:
             table("alternatives", self.alternatives), table("terms", self.term_rows), table("touches", self.touches),
             self.touch_start, table("points", self.points), np.array([*self.laid.lists, 0], dtype=np.int64),
             on_lines([*self.laid.figures, np.zeros(LINE)]), floats(self.alternative_magic), floats(self.term_magic),
-            floats(self.sum_magic), self.block, self.laid.state,
+            floats(self.sum_magic), self.sums, self.n_sums, self.block, self.laid.state,
         )  # fmt: skip
 
 
@@ -240,14 +285,14 @@ def rounded(x: Floats, magic: float) -> Floats:
     return (x + magic) - magic
 
 
+def reduced(term: Term) -> bool:
+    """One row, and no greatest in it: the forms are rows, and their least is what the key adds."""
+    return term.rows() == 1 and all(len(form) == 1 for form in term.forms)
+
+
 def padded(rows: int) -> int:
-    """Rows of an alternative, in whole lines."""
+    """Rows in whole lines."""
     return rows + -rows % LINE
-
-
-def short(rows: int) -> int:
-    """Rows of a term: whole lines from one line on."""
-    return rows if rows < LINE else padded(rows)
 
 
 def only(form: Linear, paths: set[Path]) -> Linear:
@@ -265,16 +310,21 @@ def merged(found: list[tuple[int, int, Floats]]) -> list[tuple[int, int, Floats]
 
 def content(term: Term) -> bytes:
     """Equal for terms that compute the same."""
-    pieces: list[str | bytes] = [term.axis]
+    pieces = [term.axis.encode()]
     for form in term.forms:
-        pieces.append(f"form {len(form)}")
-        for x in form:
-            pieces += [str(x.const.shape), x.const.tobytes()]
-            for path, c in sorted(x.coefficient.items(), key=lambda item: str(item[0])):
-                pieces += [str(path), str(c.shape), np.ascontiguousarray(c).tobytes()]
-            for p in x.points:
-                pieces += [str(p.path), str(p.row), str(p.factor.shape), np.ascontiguousarray(p.factor).tobytes()]
-    return b"\0".join(p if isinstance(p, bytes) else p.encode() for p in pieces)
+        pieces += [b"form %d" % len(form), *map(content_of_form, form)]
+    return b"\0".join(pieces)
+
+
+def content_of(a: Alternative) -> bytes:
+    """The same of alternatives."""
+    return b"\0".join([b"%d" % a.rows(), content_of_form(a.linear), *map(content, a.terms), repr(a.opaque).encode()])
+
+
+def content_of_form(x: Linear) -> bytes:
+    tables = [("", x.const), *sorted((str(path), c) for path, c in x.coefficient.items() if c.any())]
+    tables += [(f"{p.path} {p.row}", p.factor) for p in x.points]
+    return b"\0".join(f"{name} {c.shape}".encode() + np.ascontiguousarray(c).tobytes() for name, c in tables)
 
 
 def table(name: str, rows: Sequence[Sequence[int]]) -> Integers:

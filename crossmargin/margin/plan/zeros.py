@@ -44,7 +44,7 @@ RULES: dict[str, Callable[[Node, Known, Known], bool]] = {
     "product": product,
     "sided": sided,
     "tiers": tiered,
-    "pick": lambda node, zero, _: zero[node.args[0]] and zero[node.args[2]],
+    "pick": lambda node, zero, _: (zero[node.args[0]] and zero[node.args[2]]) or all(zero[a] for a in node.args[1:]),
     "norm": lambda node, zero, _: zero[node.args[0]] and zero[node.args[3]],
 }
 
