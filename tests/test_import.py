@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"scipy", "pandas", "rich", "typer", "click", "matplotlib", "plotly", "pyarrow", "ray"}
+HEAVY = {"scipy", "pandas", "rich", "typer", "click", "matplotlib", "plotly", "pyarrow", "ray", "nautilus_trader"}
 MEASURE = """
 import json, sys, time
 start = time.perf_counter(), time.process_time()
