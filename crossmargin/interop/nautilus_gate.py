@@ -61,11 +61,10 @@ class PreTradeGate:
     # ---- new orders ------------------------------------------------------------------------
 
     def submits(self, orders: Sequence[Any]) -> bool:
-        """All orders rest, each judged beside those before it, or none does and all are denied."""
-        for place, order in enumerate(orders):
+        """All orders rest, each judged beside those before it, or all are denied, which takes out those that rest."""
+        for order in orders:
             reason = self.refusal(order)
             if reason:
-                self.withdraw(orders[:place])
                 self.deny(orders, reason)
                 return False
         self.accepted += len(orders)
@@ -80,10 +79,6 @@ class PreTradeGate:
         except InvalidInputError as error:  # a price that is missing, a size between lots, an instrument not listed
             return f"crossmargin: {error}"
         return "" if decision.accepted else text_of(decision)
-
-    def withdraw(self, orders: Sequence[Any]) -> None:
-        for order in orders:
-            self.mirror.cancel(order, self.clock.timestamp_ns())
 
     def deny(self, orders: Sequence[Any], reason: str) -> None:
         for order in orders:

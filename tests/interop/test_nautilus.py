@@ -251,6 +251,8 @@ def test_balances_are_the_engines_figures_at_every_step():
     assert not run.actor.refused
     assert run.actor.accepted == 5
     assert not any(run.risk.imbalance().values())
+    fees = sum((fee.as_decimal() for order in run.script.orders for fee in order.commissions()), Decimal(0))
+    assert run.risk.totals()[1] == [fees * 10**8]
     found = independent(run)
     assert run.figures()["maintenance"] == pytest.approx(found.maintenance, abs=1e-6)
     assert run.figures()["equity_maintenance"] == pytest.approx(found.equity_maintenance, abs=1e-6)
@@ -270,6 +272,13 @@ def test_a_refused_order_never_reaches_the_venue():
     assert [name for name, _ in run.actor.refused] == [str(order.client_order_id) for order in others]
     assert run.risk.orders() == []
     assert [lots for *_, lots, _, _ in run.risk.positions()] == [1000]
+
+
+def test_what_was_sent_uses_margin_before_the_venue_answers():
+    steps = {1: lambda s: [s.limit(PERP, BUY, 2, 40_000) for _ in range(2)]}
+    run = Run({PERP: [40_000, 40_100, 40_100, 40_100]}, steps, looks=balances_hold)
+    assert [bool(order.venue_order_id) for order in run.script.orders] == [True, False]
+    assert run.script.orders[1].status_string() == "DENIED"
 
 
 def test_without_the_gate_nautilus_lets_all_of_them_through():
@@ -343,8 +352,31 @@ def test_amendments_pass_the_gate():
     assert [type(e) for e in order.events].count(OrderModifyRejected) == 1
     assert run.actor.refused[0][1].startswith("crossmargin REFUSED")
     assert (order.quantity, order.price) == (PERP.make_qty("0.5"), PERP.make_price(39_500))
-    assert {tuple(row[3:6:2]) for rows in resting for row in rows} == {(1000, 390_000), (500, 395_000)}
+    assert {row[3:6:2] for rows in resting for row in rows} == {(1000, 390_000), (500, 395_000)}
     assert [row[3:6:2] for row in run.risk.orders()] == [(500, 395_000)]
+
+
+def test_an_amendment_that_the_venue_rejects_is_taken_back():
+    def cross(script):
+        script.modify_order(script.orders[0], price=PERP.make_price(41_000))
+
+    steps = {1: lambda s: s.limit(PERP, BUY, 1, 39_000, post_only=True), 2: cross}
+    run = Run({PERP: [40_000] * 6}, steps, looks=balances_hold)
+    assert [type(event) for event in run.script.orders[0].events].count(OrderModifyRejected) == 1
+    assert not run.actor.refused
+    assert [row[3:6:2] for row in run.risk.orders()] == [(1000, 390_000)]
+
+
+def test_orders_that_did_not_pass_the_gate_are_written_down_as_the_venue_has_them():
+    def shift(script):
+        script.modify_order(script.orders[0], quantity=PERP.make_qty(3), price=PERP.make_price(39_500))
+
+    rested = []
+    steps = {1: lambda s: s.limit(PERP, BUY, 5, 39_000), 3: shift}
+    run = Run({PERP: [40_000] * 6}, steps, guarded=False,
+              looks=lambda run: rested.append(run.risk.orders()) if run.actor.mirror.opened else None)  # fmt: skip
+    assert {row[3:6:2] for rows in rested for row in rows} == {(5000, 390_000), (3000, 395_000)}
+    assert run.figures()["initial"] == pytest.approx(0.1 * 3 * 40_000 - 3 * 500, abs=1e-3)  # filled below the mark
 
 
 def test_cancelled_expired_and_rejected_orders_rest_no_longer():
@@ -523,10 +555,12 @@ def test_stops_are_charged_from_submission():
     def stop(script, quantity):
         script.send(script.order_factory.stop_market(PERP.id, BUY, PERP.make_qty(quantity), PERP.make_price(41_000)))
 
-    def shift(script):
-        script.modify_order(script.orders[1], trigger_price=PERP.make_price(42_000))
+    def shift(script, trigger):
+        script.modify_order(script.orders[1], trigger_price=PERP.make_price(trigger))
 
-    run = Run({PERP: [40_000] * 8}, {1: lambda s: stop(s, 9), 2: lambda s: stop(s, 1), 4: shift}, looks=balances_hold)
+    steps = {1: lambda s: stop(s, 9), 2: lambda s: stop(s, 1), 4: lambda s: shift(s, 42_000), 5: lambda s: shift(s, 60_000)}
+    run = Run({PERP: [40_000] * 8}, steps, looks=balances_hold)
+    assert len(run.actor.refused) == 2
     assert [order.status_string() for order in run.script.orders] == ["DENIED", "ACCEPTED"]
     assert [row[3:6:2] for row in run.risk.orders()] == [(1000, 420_000)]
     assert run.figures()["initial"] == pytest.approx(0.1 * 40_000 + 2_000, abs=1e-3)
