@@ -34,9 +34,18 @@ static inline int exact_signed(uint64_t size, int negative, int64_t *out) {
 static inline int exact_divide(uint64_t a, uint64_t b, uint64_t num, uint64_t den, int mode, int negative, uint64_t *out) {
     unsigned __int128 product = (unsigned __int128)a * b, whole, left;
     if (num != 1 && __builtin_mul_overflow(product, (unsigned __int128)num, &product)) return 1;
-    whole = product / den;
+    if (den == 1) {
+        if (product >> 64) return 1;
+        *out = (uint64_t)product;
+        return 0;
+    }
+    if (!(product >> 64)) { /* nearly always: one short division */
+        whole = (uint64_t)product / den;
+    } else {
+        whole = product / den;
+        if (whole >> 64) return 1;
+    }
     left = product - whole * den;
-    if (whole >> 64) return 1;
     *out = (uint64_t)whole;
     if (exact_grows(mode, negative, (int)(*out & 1), left != 0, left > den - left ? 1 : (left == den - left ? 0 : -1))) {
         if (*out == UINT64_MAX) return 1;
