@@ -123,5 +123,8 @@ baseline = cythonize(
     build_dir=None if TRACE else "build/c",
     annotate=ANNOTATE,
 )
+for header in ROOT.glob("**/gate_api.h" if TRACE else "build/c/_core/gate_api.h"):
+    if header.parent != CORE:
+        copy2(header, CORE / header.name)  # for C and C++ hosts; installed with the package
 levelled = [base for base in baseline if base.name.rpartition(".")[2] in LEVELLED]
 setup(ext_modules=[*baseline, *(at_level(level, base) for level in LEVELS for base in levelled)])

@@ -39,6 +39,11 @@ def take(found: str) -> None:
         globals()[name] = module
 
 
+def get_include() -> str:
+    """Folder of ``gate_api.h`` and of the headers that the interface files name, for compilers of hosts."""
+    return os.path.dirname(os.path.abspath(__file__))
+
+
 level = chosen()
 if level != "baseline":
     take(level)
