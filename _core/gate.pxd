@@ -24,7 +24,7 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     MODE = 14             # account, a what it takes (Trading)
     BAND = 15             # a instrument, b lowest, c highest ticks
     OBSERVE = 16          # a bits of a figure, b.. digest of its subject and field
-    MARK = 17             # the tables of all observations since the last one
+    MARK = 17             # e how many of the last observations it takes
     PARAMETERS = 18       # a.. digest of a parameter set
     BRING = 19            # account, a instrument, b lots, c open cost: a position from elsewhere, unjudged
     ADJUST = 20           # account, a asset, b atoms, negative too: unjudged

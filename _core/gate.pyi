@@ -94,7 +94,7 @@ class Gate:
     ) -> int:
         """Apply an event of any ``Kind`` but those that come with tables."""
 
-    def load(self, kind: int, time: int, tables: Tables, bits: int, digest: Integers) -> int:
+    def load(self, kind: int, time: int, tables: Tables, bits: int, words: Integers) -> int:
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
         one of them moves derives it anew."""
 

@@ -1209,18 +1209,18 @@ cdef class Gate:
         v.a, v.b, v.c, v.d, v.e, v.f, v.g, v.h = a, b, c, d, e, f, g, h
         return apply(&self.g, &v)
 
-    def load(self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] digest not None):
+    def load(self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None):
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
         one of them moves derives it anew."""
         cdef Event v
         cdef Status status
         if self.foreign():
             return Status.BUSY
-        if digest.shape[0] != 4:
+        if words.shape[0] != 5:
             return Status.SHAPE
         memset(&v, 0, sizeof(v))
         v.time, v.kind = time if time else self.g.time, kind
-        v.a, v.b, v.c, v.d = digest[0], digest[1], digest[2], digest[3]
+        v.a, v.b, v.c, v.d, v.e = words[0], words[1], words[2], words[3], words[4]
         self.g.tables = 1
         status = apply(&self.g, &v)
         self.g.tables = 0

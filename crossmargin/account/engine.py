@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Integers
-from crossmargin._core.gate import Gate, Kind
+from crossmargin._core.gate import Gate, Kind, Tables
 from crossmargin._core.ledger import Trading
 from crossmargin._core.status import Status
 from crossmargin.account.decision import FIGURES, Decision, decide
@@ -175,14 +175,24 @@ class RiskEngine(Gate):
     def mark(self, observations: Iterable[Observation], *, time: int = 0) -> int:
         """Take new figures, all as of ``time``; accounts that they move are stale until their next touch or the sweep."""
         when, given = time or self.time or self.market.as_of, tuple(observations)
-        seen = {**self.market.seen, **{(o.subject, o.field): o for o in given}}
-        fresh = self.prepared.remark(Market(max(when, self.market.as_of), self.market.quote, seen))
+        fresh = self.remarked(given, when)
         tables = self.source.of(fresh)
         for observation in given:
             status = self.observe(observation, when)
             if status != Status.OK:
                 return status
-        return self.take(Kind.MARK, when, fresh, tables, (0, 0, 0, 0))
+        return self.take(Kind.MARK, when, fresh, tables, (0, 0, 0, 0), len(given))
+
+    def remarked(self, observations: Iterable[Observation], when: int) -> Prepared:
+        """The method over the market with some figures replaced."""
+        seen = {**self.market.seen, **{(o.subject, o.field): o for o in observations}}
+        return self.prepared.remark(Market(max(when, self.market.as_of), self.market.quote, seen))
+
+    def retake(self, observations: Iterable[Observation], when: int) -> int:
+        """A MARK of observations that were applied already, as a replay does."""
+        given = tuple(observations)
+        fresh = self.remarked(given, when)
+        return self.take(Kind.MARK, when, fresh, self.source.of(fresh), (0, 0, 0, 0), len(given))
 
     def observe(self, o: Observation, time: int) -> int:
         """Note one figure in the journal: its bits, its confidence's bits, when it was published, and of what it is."""
@@ -195,15 +205,23 @@ class RiskEngine(Gate):
         fresh = method.prepare(self.instruments, self.market)
         if fresh.program.hash != self.prepared.program.hash:
             raise check.refuse("method", "build the plan that the engine runs", method.parameters_name)
-        return self.take(
-            Kind.PARAMETERS, time, fresh, self.source.of(fresh), self.digest(msgspec.json.encode(method)), everything=True
-        )
+        digest = self.digest(msgspec.json.encode(method))
+        return self.take(Kind.PARAMETERS, time, fresh, self.source.of(fresh), digest, everything=True)
 
     def take(
-        self, kind: Kind, time: int, fresh: Prepared, tables: object, digest: tuple[int, ...], *, everything: bool = False
+        self,
+        kind: Kind,
+        time: int,
+        fresh: Prepared,
+        tables: Tables,
+        digest: tuple[int, int, int, int],
+        count: int = 0,
+        *,
+        everything: bool = False,
     ) -> int:
+        """Swap the tables: of the last ``count`` observations, or of a parameter set named by its digest."""
         bits = ALL_BITS if everything else moved_bits(self.prepared.bound, fresh.bound, self.bits)
-        status = self.load(kind, time, tables, bits, np.array(digest, dtype=np.int64))  # type: ignore[arg-type]
+        status = self.load(kind, time, tables, bits, np.array([*digest, count], dtype=np.int64))
         if status == Status.OK:
             self.prepared = fresh
         return status
