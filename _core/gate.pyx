@@ -131,12 +131,15 @@ cdef void take_order(State* g, int32_t number) noexcept nogil:
 cdef struct Touched:      # what a fill may change, to put it back
     Slot slot
     int64_t balance
+    int64_t base          # balance of a spot pair's asset
     int64_t fees
     int64_t rounding
 
 
 cdef void keep(const State* g, int64_t account, int32_t slot, int64_t asset, Touched* old) noexcept nogil:
     cdef const Ledger* b = &g.engine.ledger
+    cdef int64_t base = b.contract[b.held[account * b.n_slots + slot]].base
+    old.base = 0 if base < 0 else b.balance[account * b.n_assets + base]
     old.slot = slot_of(b, account, slot)[0]
     old.balance = b.balance[account * b.n_assets + asset]
     old.fees, old.rounding = b.total[FEES * b.n_assets + asset], b.total[ROUNDING * b.n_assets + asset]
@@ -145,6 +148,9 @@ cdef void keep(const State* g, int64_t account, int32_t slot, int64_t asset, Tou
 cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, const Touched* old) noexcept nogil:
     cdef Ledger* b = &g.engine.ledger
     cdef Slot* s = slot_of(b, account, slot)
+    cdef int64_t base = b.contract[b.held[account * b.n_slots + slot]].base
+    if base >= 0:
+        b.balance[account * b.n_assets + base] = old.base
     s.lots, s.open_cost, s.funding = old.slot.lots, old.slot.open_cost, old.slot.funding
     b.balance[account * b.n_assets + asset] = old.balance
     b.total[FEES * b.n_assets + asset], b.total[ROUNDING * b.n_assets + asset] = old.fees, old.rounding
@@ -168,7 +174,7 @@ cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int
     status = fill(b, account, slot, lots, cost, 0)
     cut_reducing(b, account, slot)
     put_slot(&g.engine, account, slot, 1.0)
-    moved = b.balance[account * b.n_assets + c.settlement] != owned
+    moved = c.base >= 0 or b.balance[account * b.n_assets + c.settlement] != owned
     st.paid |= moved
     if status == Status.OK:
         status = figures_of(&g.engine, account, figures) if whole else surplus_of(&g.engine, account, figures)
@@ -496,11 +502,21 @@ cdef Status side_of(State* g, const Event* v, int64_t account, int64_t id, int64
     return Status.OVERFILL if v.e > sign * o.effective else Status.OK
 
 
-cdef Status fill_sides(State* g, Side* buy, Side* sell, int64_t asset) noexcept nogil:
+cdef Status clear_base(Ledger* b, const Contract* c, int64_t lots) noexcept nogil:
+    """The asset of a spot pair whose other side lies elsewhere."""
+    cdef int64_t* clearing = b.total + CLEARING * b.n_assets + c.base
+    cdef int64_t atoms
+    if exact_mul_div(lots, c.base_atoms, 1, 1, EXACT_FLOOR, &atoms) or exact_add(clearing[0], atoms, clearing):
+        return Status.OVERFLOW
+    return Status.OK
+
+
+cdef Status fill_sides(State* g, Side* buy, Side* sell, const Contract* c) noexcept nogil:
     """Both fills, or none; a side that lies elsewhere leaves its leg in CLEARING."""
     cdef Ledger* b = &g.engine.ledger
+    cdef int64_t asset = c.settlement
     cdef int64_t* clearing = b.total + CLEARING * b.n_assets + asset
-    cdef int64_t kept = clearing[0]
+    cdef int64_t kept = clearing[0], base = 0 if c.base < 0 else b.total[CLEARING * b.n_assets + c.base]
     cdef Side* side[2]
     cdef Touched old[2]
     cdef Py_ssize_t i, done = 0
@@ -509,6 +525,8 @@ cdef Status fill_sides(State* g, Side* buy, Side* sell, int64_t asset) noexcept 
     for i in range(2):
         if side[i].account == NOWHERE:
             status = Status.OVERFLOW if exact_add(clearing[0], -side[i].cost, clearing) else Status.OK
+            if status == Status.OK and c.base >= 0:
+                status = clear_base(b, c, side[i].lots)
         else:
             keep(g, side[i].account, side[i].slot, asset, &old[i])
             status = fill(b, side[i].account, side[i].slot, side[i].lots, side[i].cost, side[i].fee)
@@ -520,6 +538,8 @@ cdef Status fill_sides(State* g, Side* buy, Side* sell, int64_t asset) noexcept 
         done += 1
     if status != Status.OK:
         clearing[0] = kept
+        if c.base >= 0:
+            b.total[CLEARING * b.n_assets + c.base] = base
         for i in range(done - 1, -1, -1):
             if side[i].account != NOWHERE:
                 give_back(g, side[i].account, side[i].slot, asset, &old[i])
@@ -573,7 +593,7 @@ cdef Status trade(State* g, const Event* v) noexcept nogil:
     before_trade(g, &buy, v.d)
     if not same:
         before_trade(g, &sell, v.d)
-    status = fill_sides(g, &buy, &sell, c.settlement)
+    status = fill_sides(g, &buy, &sell, c)
     if status == Status.OK:
         fill_order(g, &buy)
         fill_order(g, &sell)
@@ -596,11 +616,15 @@ cdef void before_trade(State* g, Side* s, int64_t instrument) noexcept nogil:
         put_slot(&g.engine, s.account, s.slot, -1.0)
 
 
+cdef inline bint moves_balances(const State* g, const Side* s, int64_t instrument) noexcept nogil:
+    return g.engine.ledger.contract[instrument].base >= 0 or settled(g, s.account, instrument) != s.balance
+
+
 cdef void after_trade(State* g, const Side* s, int64_t instrument) noexcept nogil:
     if s.account != NOWHERE:
         put_slot(&g.engine, s.account, s.slot, 1.0)
         note(&g.engine, s.account, instrument)
-        standing_of(&g.engine, s.account).paid |= settled(g, s.account, instrument) != s.balance
+        standing_of(&g.engine, s.account).paid |= moves_balances(g, s, instrument)
         release_slot(&g.engine.ledger, s.account, s.slot)
 
 
@@ -680,14 +704,14 @@ cdef Status bring(State* g, const Event* v) noexcept nogil:
         return Status.UNKNOWN
     if not sound_lots(v.b) or not -MOST_INDEX <= v.c <= MOST_INDEX:
         return Status.MALFORMED
-    if b.contract[v.a].trading == GONE:
+    if b.contract[v.a].trading == GONE or b.contract[v.a].base >= 0:
         return Status.HALTED
     s.account, s.order, s.slot, s.lots, s.cost, s.fee = v.account, -1, take_slot(b, v.account, v.a), v.b, v.c, 0
     none.account, none.cost = NOWHERE, -v.c
     if s.slot < 0:
         return Status.CAPACITY
     before_trade(g, &s, v.a)
-    status = fill_sides(g, &s, &none, b.contract[v.a].settlement)
+    status = fill_sides(g, &s, &none, &b.contract[v.a])
     if status == Status.OK:
         cut_reducing(b, s.account, s.slot)
     after_trade(g, &s, v.a)

@@ -26,6 +26,8 @@ cdef struct Contract:
     int64_t low           # ticks of the venue's band
     int64_t high
     int64_t fee           # reserved for a fill: 2^-32 of its cost
+    int64_t base          # of a spot pair: row of the asset that a fill brings; -1: a fill makes a position
+    int64_t base_atoms    # of it, a lot
 
 cdef struct Slot:         # one instrument of an account: its position and its orders
     int64_t lots

@@ -344,6 +344,19 @@ cdef Status closing(const Slot* s, int64_t lots, int64_t cost, Slot* after, int6
     return Status.OK
 
 
+cdef Status exchange(Ledger* g, int64_t account, const Contract* c, int64_t lots, int64_t cost, int64_t fee) noexcept nogil:
+    """A fill of a spot pair: one asset for another, and no position."""
+    cdef int64_t* balance = g.balance + account * g.n_assets
+    cdef int64_t* fees = g.total + FEES * g.n_assets + c.settlement
+    cdef int64_t paid, got, earned, atoms
+    if exact_mul_div(lots, c.base_atoms, 1, 1, EXACT_TRUNC, &atoms) or exact_add(balance[c.base], atoms, &got):
+        return Status.OVERFLOW
+    if exact_add(balance[c.settlement], -cost, &paid) or exact_add(paid, -fee, &paid) or exact_add(fees[0], fee, &earned):
+        return Status.OVERFLOW
+    balance[c.base], balance[c.settlement], fees[0] = got, paid, earned
+    return Status.OK
+
+
 cdef Status fill(Ledger* g, int64_t account, int32_t slot, int64_t lots, int64_t cost, int64_t fee) noexcept nogil:
     """Add lots at a cost to a position; profit of what closes and the fee go to the balance.
 
@@ -357,7 +370,10 @@ cdef Status fill(Ledger* g, int64_t account, int32_t slot, int64_t lots, int64_t
     cdef int64_t* fees = g.total + FEES * g.n_assets + c.settlement
     cdef int64_t* rounding = g.total + ROUNDING * g.n_assets + c.settlement
     cdef int64_t realised, funding, owned, earned, left
-    cdef Status status = accrued(c, s, &funding)
+    cdef Status status
+    if c.base >= 0:
+        return exchange(g, account, c, lots, cost, fee)
+    status = accrued(c, s, &funding)
     if status == Status.OK:
         status = closing(s, lots, cost, &after, &realised)
     if status != Status.OK:

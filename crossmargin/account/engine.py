@@ -18,6 +18,7 @@ from crossmargin.account.decision import FIGURES, Decision, decide
 from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import Instrument, Instruments, exact
+from crossmargin.instruments import Kind as InstrumentKind
 from crossmargin.margin import Method, Prepared
 from crossmargin.market import Market, Observation
 from crossmargin.portfolio import Account, Book, Portfolio
@@ -64,7 +65,7 @@ class RiskEngine(Gate):
         self.options = {"orders": orders, "quantum": quantum, "fee": str(self.fee), "reducing": reducing, "strict": strict}
         of_rows, of_assets = bits_of(prepared.instruments)
         self.bits = {"instrument": of_rows, "asset": of_assets}
-        holdable = held_by(prepared)
+        holdable = held_by(prepared, orders)
         super().__init__(
             self.source.of(prepared), contracts(prepared.instruments, of_rows, holdable, self.fee),
             np.where(holdable["balance"], of_assets, -1),
@@ -293,12 +294,19 @@ def columns_of(names: tuple[str, ...], rows: list[tuple[int, ...]]) -> Mapping[s
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
-def held_by(prepared: Prepared) -> dict[str, NDArray[np.bool_]]:
-    """Which instruments and assets the method can hold; a contract that settles in another asset it cannot."""
+def held_by(prepared: Prepared, policy: str) -> dict[str, NDArray[np.bool_]]:
+    """Which instruments and assets the method can hold; a contract that settles in another asset it cannot.
+
+    A spot pair that is ordered and never held exchanges balances; its orders are charged by the venue's policy alone.
+    """
     instruments = prepared.instruments
     refused = prepared.layout.refused(len(instruments), len(instruments.assets))
     asset = ~refused["balance"]
-    return {"position": ~refused["position"] & asset[instruments.settlement], "balance": asset}
+    pairs = refused["position"] & ~refused["order"] & (policy == "venue")
+    spot = [row.kind is InstrumentKind.SPOT and asset[instruments.asset_index.get(row.underlying, 0)] for row in instruments]
+    pairs &= np.array(spot, dtype=bool)
+    position = ~refused["position"] | pairs
+    return {"position": position & asset[instruments.settlement], "balance": asset, "pair": pairs}
 
 
 def contracts(
@@ -306,15 +314,28 @@ def contracts(
 ) -> Integers:
     """One row an instrument, the fields of ``_core.ledger.Contract``; settlement -1 is one that cannot be held."""
     rate = ceil(check.number("fee", float(fee), low=0.0, high=1.0) and fee * RATE)
-    rows = [contract(instruments, row, int(bit), rate) for row, bit in zip(instruments, bits, strict=True)]
-    found = np.array(rows, dtype=np.int64).reshape(-1, 10)
+    pairs = holdable["pair"].tolist()
+    rows = [contract(instruments, row, int(bit), rate, pair) for row, bit, pair in zip(instruments, bits, pairs, strict=True)]
+    found = np.array(rows, dtype=np.int64).reshape(-1, 12)
     found[~holdable["position"], 2] = -1
     return found
 
 
-def contract(instruments: Instruments, row: Instrument, bit: int, fee: int) -> tuple[int, ...]:
+def base_of(instruments: Instruments, row: Instrument, *, pair: bool) -> tuple[int, int]:
+    """The asset that a fill of a spot pair brings and its atoms a lot; -1 where a fill makes a position."""
+    if not pair:
+        return -1, 0
+    asset = instruments.asset_index[row.underlying]
+    atoms = row.contract_size * row.lot * 10 ** instruments.assets[asset].decimals
+    if atoms.denominator != 1:
+        raise check.refuse("lot", f"be a whole number of atoms of {row.underlying}", row.lot, f"of {row.id}")
+    return asset, int(atoms)
+
+
+def contract(instruments: Instruments, row: Instrument, bit: int, fee: int, pair: bool) -> tuple[int, ...]:
     asset = instruments.asset_index[row.settlement]
     ratio = row.value_ratio(instruments.assets[asset].decimals)
     if max(ratio.numerator, ratio.denominator) >= 2**62:
         raise check.refuse("contract_size x lot x tick", "be a ratio of 62-bit integers in atoms", ratio, f"of {row.id}")
-    return (ratio.numerator, ratio.denominator, asset, int(row.costs_inversely), bit, 0, int(Trading.OPEN), -NO_BAND, NO_BAND, fee)
+    terms = (ratio.numerator, ratio.denominator, asset, int(row.costs_inversely), bit, 0, int(Trading.OPEN))
+    return (*terms, -NO_BAND, NO_BAND, fee, *base_of(instruments, row, pair=pair))

@@ -16,6 +16,7 @@ from crossmargin._core.gate import Kind
 from crossmargin._core.ledger import Flag, Trading
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
+from crossmargin.account.engine import held_by
 from crossmargin.errors import CrossmarginError
 from crossmargin.instruments import Payoff
 from crossmargin.margin.plan.quantum import MAGIC
@@ -48,7 +49,7 @@ def sized(engine, item, dollars):
 
 def machine(name, policy):
     base = prepared(name)
-    holdable = [i for i in range(len(base.instruments)) if not base.layout.refused(len(base.instruments), len(base.instruments.assets))["position"][i]]
+    holdable = np.flatnonzero(held_by(base, policy)["position"]).tolist()
 
     class Events(RuleBasedStateMachine):
         @initialize()
@@ -113,6 +114,8 @@ def machine(name, policy):
             other = self.again()
             assert other.cancel(account, self.ids) == Status.OK
             cost = self.reserved(item, lots, ticks)
+            if held_by(base, policy)["pair"][item]:
+                return  # a spot pair is exchanged, not brought
             assert other.event(Kind.BRING, 0, account, item, lots, cost) == Status.OK
             filled = other.figures(account)
             assert filled["initial"] <= before["initial"]

@@ -50,9 +50,9 @@ def written(tmp_path_factory):
     with Journal(path, engine, window=0.001) as journal:
         for step in host.stream(engine):
             host.wait(step)
-            if engine.sequence() >= 2000:
+            if engine.sequence() >= 900:
                 break
-            if engine.sequence() == 1000:
+            if engine.sequence() == 450:
                 journal.snapshot()
         assert journal.flush() == engine.durable() == engine.sequence()
     return path, engine

@@ -38,10 +38,11 @@ class Quanta:
         """Quanta for at most ``items`` held of each holding, each of at most ``lots``."""
         most = {h.name: lots if isinstance(lots, (int, float)) else lots[h.name] for h in bound.program.holdings}
         found, sizes = np.zeros(len(bound.program.nodes)), Sizes(bound, most, items)
-        for number, node in bound.program:
-            size = sizes.of(number)
-            if is_sum(bound, node):
-                found[number] = quantum(float(size.max(initial=0.0)))
+        with np.errstate(invalid="ignore"):  # nothing times what has no bound has none either, and no quantum
+            for number, node in bound.program:
+                size = sizes.of(number)
+                if is_sum(bound, node):
+                    found[number] = quantum(float(size.max(initial=0.0)))
         return cls(found, most)
 
     @classmethod
