@@ -1,5 +1,10 @@
-from crossmargin._checks import Floats, Integers
+from numpy import float64, int64
+from numpy.typing import NDArray
+
 from crossmargin._core.single import Single
+
+Integers = NDArray[int64]
+Floats = NDArray[float64]
 
 class Interval:
     """Memory for the intervals of a program; ``width``: doubles of its widest node."""

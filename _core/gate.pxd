@@ -2,59 +2,10 @@
 # All functions run without the interpreter. One thread writes; ``gate_read`` may be called by any.
 from libc.stdint cimport int32_t, int64_t
 from crossmargin._core.bounds cimport Interval
+from crossmargin._core.events cimport State
 from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport Engine
-from crossmargin._core.status cimport Status
 from crossmargin._core.worst cimport Worst
-
-cpdef enum Kind:          # of an event, and what its fields a to h are
-    ENROL = 1             # account, a currency, b.. digest of its name
-    DEPOSIT = 2           # account, a asset, b atoms
-    WITHDRAW = 3          # account, a asset, b atoms
-    TRANSFER = 4          # account, a asset, b atoms, c receiving account
-    PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags
-    AMEND = 6             # account, a order, b lots, c ticks
-    CANCEL = 7            # account, a order
-    TRIGGER = 8           # account, a order
-    TRADE = 9             # buyer, a its order, b seller, c its order, d instrument, e lots, f ticks, g buyer's fee, h seller's
-    FUND = 10             # a instrument, b index
-    EXPIRE = 11           # a instrument, b settlement ticks
-    INTEREST = 12         # a asset, b rate of debts, c rate of credits, 2^-32
-    LIST = 13             # a instrument, b what it takes (Trading)
-    MODE = 14             # account, a what it takes (Trading)
-    BAND = 15             # a instrument, b lowest, c highest ticks
-    OBSERVE = 16          # a bits of a figure, b.. digest of its subject and field
-    MARK = 17             # e how many of the last observations it takes
-    PARAMETERS = 18       # a.. digest of a parameter set
-    BRING = 19            # account, a instrument, b lots, c open cost: a position from elsewhere, unjudged
-    ADJUST = 20           # account, a asset, b atoms, negative too: unjudged
-    REST = 21             # as PLACE, unjudged: an order that rests already where the account comes from
-
-cdef struct Event:
-    int64_t sequence
-    int64_t time          # ns, never going back
-    int64_t kind
-    int64_t account
-    int64_t a
-    int64_t b
-    int64_t c
-    int64_t d
-    int64_t e
-    int64_t f
-    int64_t g
-    int64_t h
-
-cdef struct State:
-    Engine engine
-    int64_t time          # of the last event
-    int64_t sequence      # events applied
-    int64_t durable       # events that the journal has
-    Event* ring
-    int64_t ring_mask     # -1: no journal
-    int64_t head          # events put into the ring
-    int64_t tail          # events taken out of it
-    int64_t tables        # whether tables of a MARK or PARAMETERS lie ready
-    int64_t refused_in_trouble  # whether an account in liquidation may not reduce either
 
 # What hosts call: ``gate`` is the address that ``Gate.address`` gives, an event twelve words as above; a status is returned.
 cdef api int gate_check(void* gate, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil

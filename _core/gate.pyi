@@ -1,37 +1,13 @@
-from enum import IntEnum
 from typing import Any
 
-from numpy import int32
+from numpy import float64, int32, int64
 from numpy.typing import NDArray
 
-from crossmargin._checks import Floats, Integers
 from crossmargin._core.bounds import Interval
 from crossmargin._core.single import Single
 
-class Kind(IntEnum):
-    """Of an event; the fields of each stand in ``gate.pxd``."""
-
-    ENROL = 1
-    DEPOSIT = 2
-    WITHDRAW = 3
-    TRANSFER = 4
-    PLACE = 5
-    AMEND = 6
-    CANCEL = 7
-    TRIGGER = 8
-    TRADE = 9
-    FUND = 10
-    EXPIRE = 11
-    INTEREST = 12
-    LIST = 13
-    MODE = 14
-    BAND = 15
-    OBSERVE = 16
-    MARK = 17
-    PARAMETERS = 18
-    BRING = 19
-    ADJUST = 20
-    REST = 21
+Integers = NDArray[int64]
+Floats = NDArray[float64]
 
 class Tables:
     """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""
@@ -96,7 +72,7 @@ class Gate:
 
     def load(self, kind: int, time: int, tables: Tables, bits: int, words: Integers) -> int:
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
-        one of them moves derives it anew."""
+        one of them moves rebuilds it anew."""
 
     def ask(
         self, account: int, instrument: int, lots: int, ticks: int, asset: int, atoms: int, figures: Floats
@@ -104,7 +80,7 @@ class Gate:
         """What ``place`` would answer with ``atoms`` of an asset more, and the figures with the order resting."""
 
     def sweep(self, first: int, n: int) -> int:
-        """Bring accounts [first, first + n) up to the last marks; how many had to be derived. By the writer."""
+        """Bring accounts [first, first + n) up to the last marks; how many had to be rebuilt. By the writer."""
 
     def health(self, account: int, figures: Floats) -> int:
         """Write every ``Figure``, quote currency; by the writer."""
@@ -133,7 +109,7 @@ class Gate:
         """Memory of the engine."""
 
     def counts(self) -> tuple[int, int, int]:
-        """Surpluses asked for, those that ran the plan anew, and states derived: (checks, recomputed, derived)."""
+        """Surpluses asked for, those that ran the plan anew, and states rebuilt: (checks, recomputed, rebuilt)."""
 
     def positions(self) -> list[tuple[int, int, int, int, int]]:
         """Rows (account, instrument, lots, open cost, funding index)."""
@@ -157,4 +133,4 @@ class Gate:
         """Everything but the tables, as bytes that ``restore`` of an engine of the same capacity takes."""
 
     def restore(self, data: bytes) -> int:
-        """Take a snapshot; every state is derived anew at its next touch."""
+        """Take a snapshot; every state is rebuilt anew at its next touch."""

@@ -1,842 +1,32 @@
-"""The gate: checks and applies events, one after the other, on one engine with one writer.
+"""The gate's door: applies events one after the other, on one engine with one writer; and its faces.
 
-Rules of each event stand at its function. What answers other than OK has changed nothing. Nothing is
-allocated and no clock is read; an event carries its time. An applied event gets the next sequence number
-and goes to the journal's ring.
+What answers other than OK has changed nothing. Nothing is allocated and no clock is read; an event carries its
+time. An applied event gets the next sequence number and goes to the journal's ring.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 from crossmargin._core.bounds cimport Fill, Interval
-from crossmargin._core.exact cimport EXACT_CEIL, EXACT_FLOOR, exact_add, exact_mul_div
-from crossmargin._core.ledger cimport (
-    CLEARING, EXTERNAL, FEES, GONE, HALTED_NOW, INTEREST as INTEREST_TOTAL, NO_LIMIT, N_TOTALS, OPEN, REDUCE_ONLY,
-    REDUCING, ROUNDING, STOP, Contract, Ledger, Level, Order, Owner, Slot, Trading, carve_ledger, cut_reducing, fill,
-    fill_cost, find_level, find_order, find_slot, join_level, leave_level, ledger_bytes, left_to_reduce, pay,
-    release_slot, remove_order, reserved_cost, rest, settle, shrink, slot_of, take_slot, wake,
+from crossmargin._core.events cimport (
+    ADJUST, AMEND, BAND, BRING, CANCEL, DEPOSIT, ENROL, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS, PLACE,
+    REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset, known_instrument,
 )
-from crossmargin._core.single cimport Run, Single
+from crossmargin._core.ledger cimport GONE, N_TOTALS, Contract, Ledger, Order, Slot, carve_ledger, ledger_bytes, slot_of
+from crossmargin._core.resting cimport amend, ask_resting, cancel, check, place, trigger
+from crossmargin._core.settling cimport adjust, bring, bump, enrol, expire, fund, interest, money, move, terms, trade
+from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport (
-    EQUITY_MAINTENANCE, INITIAL, MAINTENANCE, N_FIGURES, NONE, SURPLUS_INITIAL, VENUE, WORST_FILL, Engine, Standing, derive,
-    figures_of, fresh, gate_copy, gate_load, gate_prefetch, gate_store, newest, note, oversize, publish, put, put_slot, standing_of,
-    state_of, surplus_of,
+    N_FIGURES, WORST_FILL, Engine, figures_of, fresh, gate_copy, gate_load, gate_prefetch, gate_store, publish, standing_of,
 )
 from crossmargin._core.status cimport Status
-from crossmargin._core.worst cimport Alternative, Change, Point, Term, Touch, Worst, worst_contemplate
+from crossmargin._core.worst cimport Alternative, Point, Term, Touch, Worst
 
 cdef enum:
     AHEAD = 8             # accounts whose lines are asked for before they are needed
-    NOWHERE = -1          # a side of a trade whose account lies on another engine
     WORDS = 12
-
-cdef int64_t MOST_LOTS = <int64_t>1 << 53
-cdef int64_t MOST_INDEX = <int64_t>1 << 62
-cdef int64_t ONE = <int64_t>1 << 32
-
-
-# ---- what an event may name ------------------------------------------------------------------
-
-cdef inline bint known_account(const State* g, int64_t account) noexcept nogil:
-    return <uint64_t>account < <uint64_t>g.engine.ledger.n_accounts and g.engine.ledger.owner[account].trading != GONE
-
-
-cdef inline bint known_instrument(const State* g, int64_t instrument) noexcept nogil:
-    """Listed, and one that the method can hold."""
-    return (<uint64_t>instrument < <uint64_t>g.engine.ledger.n_instruments
-            and g.engine.ledger.contract[instrument].settlement >= 0)
-
-
-cdef inline bint known_asset(const State* g, int64_t asset) noexcept nogil:
-    """Listed, and one that the method can hold."""
-    return <uint64_t>asset < <uint64_t>g.engine.ledger.n_assets and g.engine.bit[asset] >= 0
-
-
-cdef inline bint sound_lots(int64_t lots) noexcept nogil:
-    return lots != 0 and -MOST_LOTS <= lots <= MOST_LOTS
-
-
-cdef inline bint carries(const Engine* e, int64_t account, double surplus) noexcept nogil:
-    """Whether a surplus, to the nearest atom of the account's currency, is 0 or more."""
-    return surplus >= -e.atom[e.ledger.owner[account].currency]
-
-
-# ---- orders ---------------------------------------------------------------------------------
-
-cdef Status may_order(const State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil:
-    """What can be said of an order without looking at margin."""
-    cdef const Contract* c
-    if not known_account(g, account) or not known_instrument(g, instrument):
-        return Status.UNKNOWN
-    c = &g.engine.ledger.contract[instrument]
-    if not sound_lots(lots):
-        return Status.MALFORMED
-    if flags & NO_LIMIT or (c.inverse and ticks <= 0):
-        return Status.PRICE
-    if c.trading == GONE or c.trading == HALTED_NOW or g.engine.ledger.owner[account].trading == HALTED_NOW:
-        return Status.HALTED
-    if c.trading == REDUCING or g.engine.ledger.owner[account].trading == REDUCING:
-        return Status.OK if flags & REDUCE_ONLY or not g.refused_in_trouble else Status.HALTED
-    return Status.OK
-
-
-cdef Status level_with(const State* g, int64_t account, int32_t slot, int64_t instrument, int64_t lots, int64_t ticks,
-                       int64_t flags, const Level** old, int64_t* total, int64_t* cost) noexcept nogil:
-    """The level that an order would join, NULL if none, and what the level would then fill and cost."""
-    cdef int32_t at = -1
-    if slot >= 0:
-        at = find_level(&g.engine.ledger, slot_of(&g.engine.ledger, account, slot), lots, ticks, flags)
-    old[0] = NULL if at < 0 else &g.engine.ledger.level[at]
-    total[0] = lots if at < 0 else lots + old[0].lots
-    if not sound_lots(total[0]):
-        return Status.RANGE
-    return reserved_cost(&g.engine.ledger.contract[instrument], total[0], ticks, cost)
-
-
-cdef void put_level(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, int64_t flags, double sign) noexcept nogil:
-    """Add or take away what an order's change moves: its level's term, or all of the slot for a reduce-only one."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t at
-    if flags & STOP:
-        return
-    if flags & REDUCE_ONLY:
-        put_slot(&g.engine, account, slot, sign)
-        return
-    at = find_level(b, slot_of(b, account, slot), lots, ticks, flags)
-    if at >= 0:
-        put(&g.engine, account, b.held[account * b.n_slots + slot], b.level[at].lots, b.level[at].cost, True, sign)
-
-
-cdef int32_t put_order(
-    State* g, int64_t account, int32_t slot, int64_t id, int64_t lots, int64_t ticks, int64_t flags
-) noexcept nogil:
-    """Rest an order and its terms; its number."""
-    cdef int32_t number
-    put_level(g, account, slot, lots, ticks, flags, -1.0)
-    number = rest(&g.engine.ledger, account, slot, id, lots, ticks, flags)
-    put_level(g, account, slot, lots, ticks, flags, 1.0)
-    return number
-
-
-cdef void take_order(State* g, int32_t number) noexcept nogil:
-    """Remove an order and its terms."""
-    cdef Order o = g.engine.ledger.order[number]
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, -1.0)
-    remove_order(&g.engine.ledger, number)
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, 1.0)
-
-
-cdef struct Touched:      # what a fill may change, to put it back
-    Slot slot
-    int64_t balance
-    int64_t base          # balance of a spot pair's asset
-    int64_t fees
-    int64_t rounding
-
-
-cdef void keep(const State* g, int64_t account, int32_t slot, int64_t asset, Touched* old) noexcept nogil:
-    cdef const Ledger* b = &g.engine.ledger
-    cdef int64_t base = b.contract[b.held[account * b.n_slots + slot]].base
-    old.base = 0 if base < 0 else b.balance[account * b.n_assets + base]
-    old.slot = slot_of(b, account, slot)[0]
-    old.balance = b.balance[account * b.n_assets + asset]
-    old.fees, old.rounding = b.total[FEES * b.n_assets + asset], b.total[ROUNDING * b.n_assets + asset]
-
-
-cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, const Touched* old) noexcept nogil:
-    cdef Ledger* b = &g.engine.ledger
-    cdef Slot* s = slot_of(b, account, slot)
-    cdef int64_t base = b.contract[b.held[account * b.n_slots + slot]].base
-    if base >= 0:
-        b.balance[account * b.n_assets + base] = old.base
-    s.lots, s.open_cost, s.funding = old.slot.lots, old.slot.open_cost, old.slot.funding
-    b.balance[account * b.n_assets + asset] = old.balance
-    b.total[FEES * b.n_assets + asset], b.total[ROUNDING * b.n_assets + asset] = old.fees, old.rounding
-
-
-cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, double* figures,
-                      bint whole) noexcept nogil:
-    """The account's figures, or its surplus alone, if an order were filled at its limit and its fee paid; all is put back."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
-    cdef Standing* st = standing_of(&g.engine, account)
-    cdef Touched old
-    cdef bint moved
-    cdef int64_t cost, owned, paid = st.paid
-    cdef Status status = reserved_cost(c, lots, ticks, &cost)
-    if status != Status.OK:
-        return status
-    owned = b.balance[account * b.n_assets + c.settlement]
-    keep(g, account, slot, c.settlement, &old)
-    put_slot(&g.engine, account, slot, -1.0)
-    status = fill(b, account, slot, lots, cost, 0)
-    cut_reducing(b, account, slot)
-    put_slot(&g.engine, account, slot, 1.0)
-    moved = c.base >= 0 or b.balance[account * b.n_assets + c.settlement] != owned
-    st.paid |= moved
-    if status == Status.OK:
-        status = figures_of(&g.engine, account, figures) if whole else surplus_of(&g.engine, account, figures)
-    put_slot(&g.engine, account, slot, -1.0)
-    give_back(g, account, slot, c.settlement, &old)
-    cut_reducing(b, account, slot)
-    put_slot(&g.engine, account, slot, 1.0)
-    st.paid |= moved | paid
-    return status
-
-
-cdef Status reduces(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks) noexcept nogil:
-    """OK if the order filled leaves the account no riskier: requirement not higher and surplus not lower, or by ratio
-    ``equity / maintenance`` not lower; and its limit lies inside the venue's band."""
-    cdef double before[N_FIGURES]
-    cdef double after[N_FIGURES]
-    cdef const Ledger* b = &g.engine.ledger
-    cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
-    cdef bint better
-    cdef double now, then
-    cdef Status status = Status.OK
-    if not g.engine.by_ratio:  # what most orders fail by is asked first, and alone
-        status = surplus_of(&g.engine, account, &now)
-        if status == Status.OK:
-            status = as_filled(g, account, slot, lots, ticks, &then, False)
-        if status == Status.OK and then < now:
-            return Status.RANGE if g.engine.beyond else Status.REFUSED
-    if status == Status.OK:
-        status = figures_of(&g.engine, account, before)
-    if status == Status.OK:
-        status = as_filled(g, account, slot, lots, ticks, after, True)
-    if status != Status.OK:
-        return status
-    if g.engine.by_ratio:
-        better = (after[EQUITY_MAINTENANCE] * before[MAINTENANCE] >= before[EQUITY_MAINTENANCE] * after[MAINTENANCE])
-    else:
-        better = after[INITIAL] <= before[INITIAL] and after[SURPLUS_INITIAL] >= before[SURPLUS_INITIAL]
-    if not better:
-        return Status.RANGE if g.engine.beyond else Status.REFUSED
-    return Status.OK if c.low <= ticks <= c.high else Status.PRICE
-
-
-cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil:
-    """Whether the account as it now stands carries everything that rests."""
-    cdef double surplus
-    cdef Status status = surplus_of(&g.engine, account, &surplus)
-    accepted[0] = status == Status.OK and not g.engine.beyond and carries(&g.engine, account, surplus)
-    if g.engine.ledger.owner[account].trading == REDUCING:
-        accepted[0] = False  # only what reduces is taken from an account in liquidation
-    return status
-
-
-cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
-                  bint commit, bint judged) noexcept nogil:
-    """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
-
-    A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave the
-    account below its margin.
-    """
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t slot, number
-    cdef const Level* old
-    cdef int64_t total, cost
-    cdef bint accepted = True
-    cdef Status status = may_order(g, account, instrument, lots, ticks, flags)
-    if status != Status.OK:
-        return status
-    if id <= 0 or (commit and id == INT64_MAX) or flags & ~<int64_t>15:
-        return Status.MALFORMED
-    if find_order(b, account, id) >= 0:
-        return Status.DUPLICATE
-    status = level_with(g, account, find_slot(b, account, instrument), instrument, lots, ticks, flags, &old, &total, &cost)
-    if status != Status.OK:
-        return status
-    if b.free_order < 0:
-        return Status.CAPACITY
-    status = fresh(&g.engine, account)
-    if status != Status.OK:
-        return status
-    slot = take_slot(b, account, instrument)
-    if slot < 0:
-        return Status.CAPACITY
-    number = put_order(g, account, slot, id, lots, ticks, flags)
-    if not flags & STOP and judged:
-        status = judge(g, account, &accepted)
-    if status == Status.OK and accepted and commit:
-        note(&g.engine, account, instrument)
-        return Status.OK
-    take_order(g, number)
-    if status == Status.OK and not accepted:
-        status = reduces(g, account, slot, lots, ticks)
-        if status == Status.OK and commit:
-            put_order(g, account, slot, id, lots, ticks, flags)
-            note(&g.engine, account, instrument)
-            return Status.OK
-    release_slot(b, account, slot)
-    return status
-
-
-cdef Status ask_resting(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures) noexcept nogil:
-    """``place`` without placing, and the figures with the order resting, if it can be written down at all."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t slot, number
-    cdef Status status = place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True), after
-    if status != Status.OK and status != Status.REFUSED and status != Status.PRICE and status != Status.RANGE:
-        return status
-    slot = take_slot(b, account, instrument) if may_order(g, account, instrument, lots, ticks, 0) == Status.OK else -1
-    if slot < 0:
-        return status
-    number = put_order(g, account, slot, INT64_MAX, lots, ticks, 0)
-    after = figures_of(&g.engine, account, figures)
-    take_order(g, number)
-    release_slot(b, account, slot)
-    return status if after == Status.OK else after
-
-
-cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil:
-    """``place`` without placing; where the surplus has linear forms, in one pass that writes nothing."""
-    cdef Change change
-    cdef const Level* old
-    cdef int64_t total, cost
-    cdef int32_t slot = -1
-    cdef Engine* e = &g.engine
-    cdef Ledger* b = &e.ledger
-    cdef double surplus
-    cdef Status status
-    if e.policy != WORST_FILL or e.opaque != NULL:
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
-    status = may_order(g, account, instrument, lots, ticks, 0)
-    if status == Status.OK:
-        status = fresh(e, account)
-    if status != Status.OK:
-        return status
-    if b.owner[account].n_slots:
-        slot = find_slot(b, account, instrument)
-    if slot < 0 and b.owner[account].n_slots == b.n_slots and find_slot(b, account, -1) < 0:
-        return Status.CAPACITY
-    if b.owner[account].trading != OPEN or standing_of(e, account).beyond:
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
-    status = level_with(g, account, slot, instrument, lots, ticks, 0, &old, &total, &cost)
-    if status != Status.OK:
-        return status
-    if oversize(e, instrument, total, cost):
-        return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
-    e.checks += 1
-    change.lots, change.cost = <double>total, <double>cost
-    change.had_lots, change.had_cost = (0.0, 0.0) if old == NULL else (<double>old.lots, <double>old.cost)
-    surplus = worst_contemplate(&e.worst, state_of(e, account), instrument, &change, e.shares, e.sums)
-    if carries(e, account, surplus):
-        return Status.OK
-    return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
-
-
-cdef Status cancel(State* g, int64_t account, int64_t id) noexcept nogil:
-    """Always accepted."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t number, slot
-    if not known_account(g, account):
-        return Status.UNKNOWN
-    number = find_order(b, account, id)
-    if number < 0:
-        return Status.UNKNOWN
-    slot = b.order[number].slot
-    stale_or_kept(g, account)
-    take_order(g, number)
-    release_slot(b, account, slot)
-    return Status.OK
-
-
-cdef inline void stale_or_kept(State* g, int64_t account) noexcept nogil:
-    """Before a change that is not judged: a state that the marks overtook is not worth keeping up."""
-    cdef Standing* st = standing_of(&g.engine, account)
-    if st.seen != g.engine.now and st.seen < newest(&g.engine, st.moved_by):
-        st.seen = -1
-
-
-cdef void requote(State* g, int32_t number, int64_t lots, int64_t ticks) noexcept nogil:
-    """Give an order another size and limit; its place by arrival stays."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef Order* o = &b.order[number]
-    cdef bint moves = o.ticks != ticks
-    cdef int64_t moved_from
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, -1.0)
-    if moves and not o.flags & REDUCE_ONLY:
-        put_level(g, o.account, o.slot, lots, ticks, o.flags, -1.0)
-    if o.level >= 0:
-        leave_level(b, number)
-    o.lots, o.ticks, moved_from = lots, ticks, o.ticks
-    if not o.flags & STOP:
-        join_level(b, number)
-    if o.flags & REDUCE_ONLY:
-        cut_reducing(b, o.account, o.slot)
-    elif moves:
-        put_level(g, o.account, o.slot, lots, moved_from, o.flags, 1.0)
-    put_level(g, o.account, o.slot, lots, ticks, o.flags, 1.0)
-
-
-cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t ticks) noexcept nogil:
-    """Cancel and place in one step: refused leaves the order as it was; less at the same limit is always accepted."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t number
-    cdef Order old
-    cdef const Level* level
-    cdef int64_t instrument, total, cost
-    cdef bint accepted = True, smaller
-    cdef Status status
-    if not known_account(g, account):
-        return Status.UNKNOWN
-    number = find_order(b, account, id)
-    if number < 0:
-        return Status.UNKNOWN
-    old = b.order[number]
-    if not sound_lots(lots) or (lots > 0) != (old.lots > 0):
-        return Status.MALFORMED
-    smaller = ticks == old.ticks and (lots <= old.lots if lots > 0 else lots >= old.lots)
-    instrument = b.held[account * b.n_slots + old.slot]
-    if not smaller:
-        status = may_order(g, account, instrument, lots, ticks, old.flags)
-        if status == Status.OK:
-            status = level_with(g, account, old.slot, instrument, lots, ticks, old.flags, &level, &total, &cost)
-        if status == Status.OK:
-            status = fresh(&g.engine, account)
-        if status != Status.OK:
-            return status
-    stale_or_kept(g, account)
-    requote(g, number, lots, ticks)
-    if smaller or old.flags & STOP:
-        return Status.OK
-    status = judge(g, account, &accepted)
-    if status == Status.OK and accepted:
-        return Status.OK
-    if status == Status.OK:
-        status = amend_reduces(g, number, lots, ticks, &old)
-        if status == Status.OK:
-            return status
-    requote(g, number, old.lots, old.ticks)
-    return status
-
-
-cdef Status amend_reduces(State* g, int32_t number, int64_t lots, int64_t ticks, const Order* old) noexcept nogil:
-    """Whether the order as amended reduces, beside an account without it."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef Order* o = &b.order[number]
-    cdef Status status
-    put_slot(&g.engine, o.account, o.slot, -1.0)
-    leave_level(b, number)
-    put_slot(&g.engine, o.account, o.slot, 1.0)
-    status = reduces(g, o.account, o.slot, lots, ticks)
-    put_slot(&g.engine, o.account, o.slot, -1.0)
-    join_level(b, number)
-    cut_reducing(b, o.account, o.slot)
-    put_slot(&g.engine, o.account, o.slot, 1.0)
-    return status
-
-
-cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
-    """A stop becomes an order if the account carries it; refused, it stays dormant."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t number
-    cdef Order* o
-    cdef const Level* level
-    cdef int64_t total, cost
-    cdef bint accepted = True
-    cdef Status status
-    if not known_account(g, account):
-        return Status.UNKNOWN
-    number = find_order(b, account, id)
-    if number < 0 or not b.order[number].flags & STOP:
-        return Status.UNKNOWN
-    o = &b.order[number]
-    status = may_order(g, account, b.held[account * b.n_slots + o.slot], o.lots, o.ticks, o.flags)
-    if status == Status.OK:
-        status = level_with(g, account, o.slot, b.held[account * b.n_slots + o.slot], o.lots, o.ticks, o.flags, &level,
-                            &total, &cost)
-    if status == Status.OK:
-        status = fresh(&g.engine, account)
-    if status != Status.OK:
-        return status
-    put_slot(&g.engine, account, o.slot, -1.0)
-    wake(b, number)
-    put_slot(&g.engine, account, o.slot, 1.0)
-    status = judge(g, account, &accepted)
-    if status == Status.OK and not accepted:
-        status = amend_reduces(g, number, o.lots, o.ticks, o)
-    if status != Status.OK:
-        put_slot(&g.engine, account, o.slot, -1.0)
-        leave_level(b, number)
-        o.flags |= STOP
-        cut_reducing(b, account, o.slot)
-        put_slot(&g.engine, account, o.slot, 1.0)
-    return status
-
-
-# ---- trades ---------------------------------------------------------------------------------
-
-cdef struct Side:
-    int64_t balance       # of the settlement asset, before
-    int64_t account       # NOWHERE: on another engine
-    int32_t order         # -1: none
-    int32_t slot
-    int64_t lots          # signed
-    int64_t cost
-    int64_t fee
-
-
-cdef Status side_of(State* g, const Event* v, int64_t account, int64_t id, int64_t sign, int64_t fee, Side* s) noexcept nogil:
-    """Find a side's order, or its slot."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef const Order* o
-    s.account, s.order, s.slot, s.lots, s.fee = account, -1, -1, sign * v.e, fee
-    if account == NOWHERE:
-        return Status.OK if id == 0 and fee == 0 else Status.MALFORMED
-    if not known_account(g, account):
-        return Status.UNKNOWN
-    if id == 0:
-        s.slot = take_slot(b, account, v.d)
-        return Status.OK if s.slot >= 0 else Status.CAPACITY
-    s.order = find_order(b, account, id)
-    if s.order < 0:
-        return Status.UNKNOWN
-    o = &b.order[s.order]
-    s.slot = o.slot
-    if b.held[account * b.n_slots + o.slot] != v.d or (o.lots > 0) != (sign > 0):
-        return Status.UNKNOWN
-    return Status.OVERFILL if v.e > sign * o.effective else Status.OK
-
-
-cdef Status clear_base(Ledger* b, const Contract* c, int64_t lots) noexcept nogil:
-    """The asset of a spot pair whose other side lies elsewhere."""
-    cdef int64_t* clearing = b.total + CLEARING * b.n_assets + c.base
-    cdef int64_t atoms
-    if exact_mul_div(lots, c.base_atoms, 1, 1, EXACT_FLOOR, &atoms) or exact_add(clearing[0], atoms, clearing):
-        return Status.OVERFLOW
-    return Status.OK
-
-
-cdef Status fill_sides(State* g, Side* buy, Side* sell, const Contract* c) noexcept nogil:
-    """Both fills, or none; a side that lies elsewhere leaves its leg in CLEARING."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int64_t asset = c.settlement
-    cdef int64_t* clearing = b.total + CLEARING * b.n_assets + asset
-    cdef int64_t kept = clearing[0], base = 0 if c.base < 0 else b.total[CLEARING * b.n_assets + c.base]
-    cdef Side* side[2]
-    cdef Touched old[2]
-    cdef Py_ssize_t i, done = 0
-    cdef Status status = Status.OK
-    side[0], side[1] = buy, sell
-    for i in range(2):
-        if side[i].account == NOWHERE:
-            status = Status.OVERFLOW if exact_add(clearing[0], -side[i].cost, clearing) else Status.OK
-            if status == Status.OK and c.base >= 0:
-                status = clear_base(b, c, side[i].lots)
-        else:
-            keep(g, side[i].account, side[i].slot, asset, &old[i])
-            status = fill(b, side[i].account, side[i].slot, side[i].lots, side[i].cost, side[i].fee)
-            if status == Status.OK and not -MOST_LOTS <= slot_of(b, side[i].account, side[i].slot).lots <= MOST_LOTS:
-                give_back(g, side[i].account, side[i].slot, asset, &old[i])
-                status = Status.RANGE
-        if status != Status.OK:
-            break
-        done += 1
-    if status != Status.OK:
-        clearing[0] = kept
-        if c.base >= 0:
-            b.total[CLEARING * b.n_assets + c.base] = base
-        for i in range(done - 1, -1, -1):
-            if side[i].account != NOWHERE:
-                give_back(g, side[i].account, side[i].slot, asset, &old[i])
-    return status
-
-
-cdef void fill_order(State* g, const Side* s) noexcept nogil:
-    """What is filled no longer rests; reduce-only orders follow the position."""
-    cdef Ledger* b = &g.engine.ledger
-    if s.account == NOWHERE:
-        return
-    if s.order >= 0 and b.order[s.order].lots == s.lots:
-        remove_order(b, s.order)
-    elif s.order >= 0:
-        shrink(b, s.order, s.lots)
-    cut_reducing(b, s.account, s.slot)
-
-
-cdef Status trade(State* g, const Event* v) noexcept nogil:
-    """Fill both sides at the trade's own price: never refused for margin, and neither side alone.
-
-    One cost, half to even: the buyer's open cost or realised loss grows by it, the seller's shrinks by it.
-    """
-    cdef Ledger* b = &g.engine.ledger
-    cdef const Contract* c
-    cdef Side buy, sell
-    cdef int64_t cost
-    cdef Status status
-    cdef bint same
-    if not known_instrument(g, v.d):
-        return Status.UNKNOWN
-    c = &b.contract[v.d]
-    if v.e <= 0 or v.e > MOST_LOTS or v.g < -MOST_INDEX or v.h < -MOST_INDEX or v.g > MOST_INDEX or v.h > MOST_INDEX:
-        return Status.MALFORMED
-    if c.trading == GONE:
-        return Status.HALTED
-    if v.account == NOWHERE and v.b == NOWHERE:
-        return Status.MALFORMED
-    status = fill_cost(c, v.e, v.f, &cost)
-    if status != Status.OK:
-        return status
-    status = side_of(g, v, v.account, v.a, 1, v.g, &buy)
-    if status == Status.OK:
-        status = side_of(g, v, v.b, v.c, -1, v.h, &sell)
-        if status != Status.OK and buy.account != NOWHERE:
-            release_slot(b, buy.account, buy.slot)
-    if status != Status.OK:
-        return status
-    buy.cost, sell.cost = cost, -cost
-    same = buy.account == sell.account and buy.slot == sell.slot
-    before_trade(g, &buy, v.d)
-    if not same:
-        before_trade(g, &sell, v.d)
-    status = fill_sides(g, &buy, &sell, c)
-    if status == Status.OK:
-        fill_order(g, &buy)
-        fill_order(g, &sell)
-    after_trade(g, &buy, v.d)
-    if not same:
-        after_trade(g, &sell, v.d)
-    return status
-
-
-cdef inline int64_t settled(const State* g, int64_t account, int64_t instrument) noexcept nogil:
-    """Balance of the asset that an instrument settles in."""
-    cdef const Ledger* b = &g.engine.ledger
-    return b.balance[account * b.n_assets + b.contract[instrument].settlement]
-
-
-cdef void before_trade(State* g, Side* s, int64_t instrument) noexcept nogil:
-    if s.account != NOWHERE:
-        s.balance = settled(g, s.account, instrument)
-        stale_or_kept(g, s.account)
-        put_slot(&g.engine, s.account, s.slot, -1.0)
-
-
-cdef inline bint moves_balances(const State* g, const Side* s, int64_t instrument) noexcept nogil:
-    return g.engine.ledger.contract[instrument].base >= 0 or settled(g, s.account, instrument) != s.balance
-
-
-cdef void after_trade(State* g, const Side* s, int64_t instrument) noexcept nogil:
-    if s.account != NOWHERE:
-        put_slot(&g.engine, s.account, s.slot, 1.0)
-        note(&g.engine, s.account, instrument)
-        standing_of(&g.engine, s.account).paid |= moves_balances(g, s, instrument)
-        release_slot(&g.engine.ledger, s.account, s.slot)
-
-
-# ---- money ----------------------------------------------------------------------------------
-
-cdef Status enrol(State* g, const Event* v) noexcept nogil:
-    """Open an account that was never open, stated in a currency."""
-    cdef Owner* o
-    if <uint64_t>v.account >= <uint64_t>g.engine.ledger.n_accounts:
-        return Status.CAPACITY
-    if <uint64_t>v.a >= <uint64_t>g.engine.ledger.n_assets:
-        return Status.UNKNOWN
-    o = &g.engine.ledger.owner[v.account]
-    if o.trading != GONE:
-        return Status.DUPLICATE
-    o.trading, o.currency = OPEN, v.a
-    standing_of(&g.engine, v.account).seen = -1
-    return Status.OK
-
-
-cdef Status move(State* g, int64_t account, int64_t asset, int64_t atoms) noexcept nogil:
-    """Deposit, or withdraw where atoms are negative, unjudged."""
-    cdef Status status = pay(&g.engine.ledger, account, asset, atoms, EXTERNAL)
-    if status == Status.OK:
-        standing_of(&g.engine, account).paid = 1
-        standing_of(&g.engine, account).moved_by |= <uint64_t>1 << g.engine.bit[asset]
-    return status
-
-
-cdef Status leave(State* g, int64_t account, int64_t asset, int64_t atoms) noexcept nogil:
-    """Take atoms out if surplus_initial is 0 or more afterwards, at the worst fill."""
-    cdef bint accepted
-    cdef Status status = move(g, account, asset, -atoms)
-    if status != Status.OK:
-        return status
-    status = judge(g, account, &accepted)
-    if status == Status.OK and accepted:
-        return Status.OK
-    move(g, account, asset, atoms)
-    return Status.REFUSED if status == Status.OK else status
-
-
-cdef Status money(State* g, const Event* v) noexcept nogil:
-    """Deposit, withdraw and transfer; amounts are positive."""
-    cdef Status status
-    if not known_account(g, v.account) or not known_asset(g, v.a):
-        return Status.UNKNOWN
-    if v.b <= 0 or v.b > MOST_INDEX:
-        return Status.MALFORMED
-    if v.kind == DEPOSIT:
-        return move(g, v.account, v.a, v.b)
-    if v.kind == TRANSFER and not known_account(g, v.c):
-        return Status.UNKNOWN
-    status = leave(g, v.account, v.a, v.b)
-    if status == Status.OK and v.kind == TRANSFER:
-        status = move(g, v.c, v.a, v.b)
-        if status != Status.OK:
-            move(g, v.account, v.a, v.b)
-    return status
-
-
-cdef Status adjust(State* g, const Event* v) noexcept nogil:
-    """Credit or charge what comes from elsewhere."""
-    if not known_account(g, v.account) or not known_asset(g, v.a):
-        return Status.UNKNOWN
-    if v.b == 0 or not -MOST_INDEX <= v.b <= MOST_INDEX:
-        return Status.MALFORMED
-    return move(g, v.account, v.a, v.b)
-
-
-cdef Status bring(State* g, const Event* v) noexcept nogil:
-    """Add a position from elsewhere at what it cost there; its other leg stays in CLEARING."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef Side s, none
-    cdef Status status
-    if not known_account(g, v.account) or not known_instrument(g, v.a):
-        return Status.UNKNOWN
-    if not sound_lots(v.b) or not -MOST_INDEX <= v.c <= MOST_INDEX:
-        return Status.MALFORMED
-    if b.contract[v.a].trading == GONE or b.contract[v.a].base >= 0:
-        return Status.HALTED
-    s.account, s.order, s.slot, s.lots, s.cost, s.fee = v.account, -1, take_slot(b, v.account, v.a), v.b, v.c, 0
-    none.account, none.cost = NOWHERE, -v.c
-    if s.slot < 0:
-        return Status.CAPACITY
-    before_trade(g, &s, v.a)
-    status = fill_sides(g, &s, &none, &b.contract[v.a])
-    if status == Status.OK:
-        cut_reducing(b, s.account, s.slot)
-    after_trade(g, &s, v.a)
-    return status
-
-
-cdef int64_t interest_on(const Event* v, int64_t balance) noexcept nogil:
-    """What a balance earns: debts pay rounded up, credits earn rounded down. Rates are at most 1: it fits."""
-    cdef int64_t atoms = 0
-    if balance < 0:
-        exact_mul_div(balance, v.b, 1, ONE, EXACT_FLOOR, &atoms)
-    else:
-        exact_mul_div(balance, v.c, 1, ONE, EXACT_FLOOR, &atoms)
-    return atoms
-
-
-cdef Status interest(State* g, const Event* v) noexcept nogil:
-    """Charge every debt in an asset and pay every credit, all or none; what is left of it goes to INTEREST."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int64_t account, sum = 0, after, atoms
-    if not known_asset(g, v.a):
-        return Status.UNKNOWN
-    if not (0 <= v.b <= ONE and 0 <= v.c <= ONE):
-        return Status.MALFORMED
-    sum = b.total[INTEREST_TOTAL * b.n_assets + v.a]
-    for account in range(b.n_accounts):
-        atoms = interest_on(v, b.balance[account * b.n_assets + v.a])
-        if exact_add(sum, -atoms, &sum) or exact_add(b.balance[account * b.n_assets + v.a], atoms, &after):
-            return Status.OVERFLOW
-    for account in range(b.n_accounts):
-        atoms = interest_on(v, b.balance[account * b.n_assets + v.a])
-        if atoms:
-            pay(b, account, v.a, atoms, INTEREST_TOTAL)
-            standing_of(&g.engine, account).paid = 1
-    return Status.OK
-
-
-cdef void bump(State* g, uint64_t bits) noexcept nogil:
-    """What depends on these bits is stale from now on."""
-    cdef Py_ssize_t i
-    g.engine.now += 1
-    for i in range(64):
-        if bits >> i & 1:
-            g.engine.epoch[i] = g.engine.now
-
-
-cdef Status fund(State* g, const Event* v) noexcept nogil:
-    """Move an instrument's funding index; accounts owe or own the difference from now on."""
-    cdef Contract* c
-    if not known_instrument(g, v.a):
-        return Status.UNKNOWN
-    c = &g.engine.ledger.contract[v.a]
-    if v.b < -MOST_INDEX or v.b > MOST_INDEX:
-        return Status.MALFORMED
-    if c.trading == GONE:
-        return Status.HALTED
-    c.funding = v.b
-    bump(g, <uint64_t>1 << c.underlying)
-    return Status.OK
-
-
-cdef Status expire(State* g, const Event* v) noexcept nogil:
-    """Settle every position of an instrument at a price, cancel its orders and free its slots; all or none."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int64_t account, sum, cost
-    cdef int32_t slot
-    cdef Contract* c
-    cdef Status status
-    if not known_instrument(g, v.a):
-        return Status.UNKNOWN
-    c = &b.contract[v.a]
-    if c.trading == GONE:
-        return Status.HALTED
-    sum = b.total[ROUNDING * b.n_assets + c.settlement]
-    sum = sum if sum >= 0 else -sum
-    for account in range(b.n_accounts):
-        slot = find_slot(b, account, v.a)
-        if slot < 0:
-            continue
-        status = settle(b, account, slot, v.b, False)
-        if status == Status.OK:
-            status = fill_cost(c, -slot_of(b, account, slot).lots, v.b, &cost)
-        if status == Status.OK and exact_add(sum, (cost if cost >= 0 else -cost) + 1, &sum):
-            status = Status.OVERFLOW
-        if status != Status.OK:
-            return status
-    for account in range(b.n_accounts):
-        slot = find_slot(b, account, v.a)
-        if slot >= 0:
-            expire_slot(g, account, slot, v.b)
-    c.trading = GONE
-    return Status.OK
-
-
-cdef void expire_slot(State* g, int64_t account, int32_t slot, int64_t ticks) noexcept nogil:
-    cdef Ledger* b = &g.engine.ledger
-    while slot_of(b, account, slot).first_order >= 0:
-        remove_order(b, slot_of(b, account, slot).first_order)
-    settle(b, account, slot, ticks, True)
-    release_slot(b, account, slot)
-    standing_of(&g.engine, account).seen = -1
-
-
-cdef Status terms(State* g, const Event* v) noexcept nogil:
-    """What an instrument or an account takes, and an instrument's band."""
-    cdef Contract* c
-    if v.kind == MODE:
-        if not known_account(g, v.account):
-            return Status.UNKNOWN
-        if not OPEN <= v.a <= REDUCING:
-            return Status.MALFORMED
-        g.engine.ledger.owner[v.account].trading = v.a
-        return Status.OK
-    if not known_instrument(g, v.a):
-        return Status.UNKNOWN
-    c = &g.engine.ledger.contract[v.a]
-    if v.kind == BAND:
-        if v.b > v.c:
-            return Status.MALFORMED
-        c.low, c.high = v.b, v.c
-        return Status.OK
-    if not OPEN <= v.b <= GONE:
-        return Status.MALFORMED
-    c.trading = v.b
-    return Status.OK
 
 
 # ---- one door -------------------------------------------------------------------------------
@@ -985,13 +175,13 @@ cdef api int gate_read(const void* gate, int64_t account, double* figures) noexc
 
 
 cdef api int64_t gate_sweep(void* gate, int64_t first, int64_t n) noexcept nogil:
-    """Bring the accounts [first, first + n) up to the last marks; how many had to be derived."""
+    """Bring the accounts [first, first + n) up to the last marks; how many had to be rebuilt."""
     cdef State* g = <State*>gate
-    cdef int64_t account, before = g.engine.derived
+    cdef int64_t account, before = g.engine.rebuilt
     for account in range(max(first, 0), min(first + n, g.engine.ledger.n_accounts)):
         if g.engine.ledger.owner[account].trading != GONE:
             fresh(&g.engine, account)
-    return g.engine.derived - before
+    return g.engine.rebuilt - before
 
 
 cdef api int64_t gate_drain(void* gate, int64_t* to, int64_t most) noexcept nogil:
@@ -1108,7 +298,7 @@ cdef class Gate:
         self.reserve_states(tables)
 
     cdef reserve_states(self, Tables tables):
-        """State of all accounts for the forms of these tables, to be derived at the first touch."""
+        """State of all accounts for the forms of these tables, to be rebuilt at the first touch."""
         cdef Engine* e = &self.g.engine
         cdef Py_ssize_t stride = 8 + up_to_lines(tables.worst.state * sizeof(double)) // sizeof(double), i
         cdef Py_ssize_t room = 64 + 2 * (tables.rows + 8)
@@ -1235,7 +425,7 @@ cdef class Gate:
 
     def load(self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None):
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
-        one of them moves derives it anew."""
+        one of them moves rebuilds it anew."""
         cdef Event v
         cdef Status status
         if self.foreign():
@@ -1249,7 +439,7 @@ cdef class Gate:
         status = apply(&self.g, &v)
         self.g.tables = 0
         if status == Status.OK:
-            if not tables.fits(self.tables):  # figures of another shape: every state is derived anew
+            if not tables.fits(self.tables):  # figures of another shape: every state is rebuilt anew
                 self.reserve_states(tables)
                 bits = <uint64_t>-1
             self.tables = tables
@@ -1274,7 +464,7 @@ cdef class Gate:
         return status
 
     def sweep(self, int64_t first, int64_t n):
-        """Bring accounts [first, first + n) up to the last marks; how many had to be derived. By the writer."""
+        """Bring accounts [first, first + n) up to the last marks; how many had to be rebuilt. By the writer."""
         cdef int64_t found
         if self.foreign():
             return -1
@@ -1333,8 +523,8 @@ cdef class Gate:
         return self.n_bytes + self.g.engine.ledger.n_accounts * self.g.engine.stride * sizeof(double)
 
     def counts(self):
-        """Surpluses asked for, those that ran the plan anew, and states derived: (checks, recomputed, derived)."""
-        return self.g.engine.checks, self.g.engine.recomputed, self.g.engine.derived
+        """Surpluses asked for, those that ran the plan anew, and states rebuilt: (checks, recomputed, rebuilt)."""
+        return self.g.engine.checks, self.g.engine.recomputed, self.g.engine.rebuilt
 
     # ---- what is held -----------------------------------------------------------------------
 
@@ -1394,7 +584,7 @@ cdef class Gate:
         return <bytes>(<char*>&head[0])[:sizeof(head)] + <bytes>self.ledger[:self.n_ledger]
 
     def restore(self, bytes data not None):
-        """Take a snapshot; every state is derived anew at its next touch."""
+        """Take a snapshot; every state is rebuilt anew at its next touch."""
         cdef int64_t head[6]
         cdef Py_ssize_t i
         if len(data) != sizeof(head) + self.n_ledger:

@@ -1,4 +1,8 @@
-from crossmargin._checks import Floats, Integers
+from numpy import float64, int64
+from numpy.typing import NDArray
+
+Integers = NDArray[int64]
+Floats = NDArray[float64]
 
 class Single:
     """A laid-out program that runs over the rows of one account; arguments as of ``plan.evaluate``."""

@@ -29,10 +29,10 @@ cdef enum:                  # what is published of an account, quote currency
     N_FIGURES = 6
 
 cdef struct Standing:       # one line, before the account's rows
-    int64_t seen            # epoch of the state; what is older is derived anew
+    int64_t seen            # epoch of the state; what is older is rebuilt anew
     uint64_t moved_by       # bits of what moves it; several underlyings may share one
     int64_t beyond          # slots beyond the range in which sums are exact: valued unrounded
-    int64_t paid            # whether balances changed since the state was derived
+    int64_t paid            # whether balances changed since the state was rebuilt
     int64_t spare[4]
 
 # Everything that a decision reads and writes; one writer.
@@ -64,7 +64,7 @@ cdef struct Engine:
     bint beyond             # whether the last surplus was valued unrounded
     int64_t checks
     int64_t recomputed
-    int64_t derived
+    int64_t rebuilt
 
 cdef Standing* standing_of(const Engine* e, int64_t account) noexcept nogil
 cdef double* state_of(const Engine* e, int64_t account) noexcept nogil
@@ -74,7 +74,7 @@ cdef void put(Engine* e, int64_t account, int64_t instrument, int64_t lots, int6
 cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept nogil
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil
 cdef Status fresh(Engine* e, int64_t account) noexcept nogil
-cdef Status derive(Engine* e, int64_t account) noexcept nogil
+cdef Status rebuild(Engine* e, int64_t account) noexcept nogil
 cdef Status surplus_of(Engine* e, int64_t account, double* surplus) noexcept nogil
 cdef Status figures_of(Engine* e, int64_t account, double* figures) noexcept nogil
 cdef void publish(Engine* e, int64_t account, const double* figures) noexcept nogil

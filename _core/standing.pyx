@@ -1,7 +1,7 @@
-"""Derives, keeps and reads the margin of one account of the engine.
+"""Rebuilds, keeps and reads the margin of one account of the engine.
 
 Under worst fills an account's state is a pure function of its slots, balances and the tables: a change takes
-its old terms away and adds the new ones, a mark makes the state stale and the next touch derives it anew. Under
+its old terms away and adds the new ones, a mark makes the state stale and the next touch rebuilds it anew. Under
 the venue's own order policy the plan runs over the account's rows at each question.
 """
 
@@ -153,9 +153,9 @@ cdef bint oversize(const Engine* e, int64_t instrument, int64_t lots, int64_t co
 cdef void put(
     Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
 ) noexcept nogil:
-    """Add or take away a position's or a level's terms; a state that is stale is left to be derived.
+    """Add or take away a position's or a level's terms; a state that is stale is left to be rebuilt.
 
-    Beyond the range of exact sums, or without room for a key, the account becomes stale: deriving it says why.
+    Beyond the range of exact sums, or without room for a key, the account becomes stale: rebuilding it says why.
     """
     cdef Standing* st = standing_of(e, account)
     if e.policy != WORST_FILL or st.seen == STALE or (lots == 0 and cost == 0):
@@ -198,7 +198,7 @@ cdef Status fresh(Engine* e, int64_t account) noexcept nogil:
     if e.policy != WORST_FILL or (st.seen == e.now and not st.paid and not st.beyond):
         return Status.OK
     if st.seen == STALE or st.beyond or st.seen < newest(e, st.moved_by):
-        return derive(e, account)
+        return rebuild(e, account)
     if st.paid:
         status = rebase(e, account)
     if status == Status.OK:
@@ -214,7 +214,7 @@ cdef Status rebase(Engine* e, int64_t account) noexcept nogil:
     cdef const Alternative* a
     cdef bint exact = standing_of(e, account).beyond == 0
     if e.keyed_points and standing_of(e, account).paid:
-        return derive(e, account)
+        return rebuild(e, account)
     if e.worst.n_points == 0:
         return Status.OK
     status = feed(e, account, False, False, feeds)
@@ -246,13 +246,13 @@ cdef void add_point(Engine* e, const Point* p, Py_ssize_t rows, double* out) noe
             out[r] += value[r if p.row < 0 and stride > 1 else 0] * factor[r]
 
 
-cdef Status derive(Engine* e, int64_t account) noexcept nogil:
+cdef Status rebuild(Engine* e, int64_t account) noexcept nogil:
     """The state anew from slots, balances and tables."""
     cdef Standing* st = standing_of(e, account)
     cdef const Slot* s
     cdef Py_ssize_t i
     cdef Status status = Status.OK
-    e.derived += 1
+    e.rebuilt += 1
     st.beyond, st.moved_by, st.seen, st.paid = 0, 0, STALE, 0
     for i in range(e.ledger.owner[account].n_slots):
         if e.ledger.held[account * e.ledger.n_slots + i] >= 0:
@@ -264,7 +264,7 @@ cdef Status derive(Engine* e, int64_t account) noexcept nogil:
     worst_clear(&e.worst, state_of(e, account))
     status = rebase(e, account)
     if status == Status.OK:
-        status = derive_terms(e, account)
+        status = rebuild_terms(e, account)
     if status == Status.OK:
         st.seen = e.now
     return status
@@ -282,7 +282,7 @@ cdef int64_t slot_beyond(const Engine* e, int64_t account, int32_t slot) noexcep
     return found
 
 
-cdef Status derive_terms(Engine* e, int64_t account) noexcept nogil:
+cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
     """Add the terms of all slots, and of the nodes that balances move, key by key."""
     cdef bint exact = standing_of(e, account).beyond == 0
     cdef double* state = state_of(e, account)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Integers
-from crossmargin._core.gate import Gate, Kind, Tables
+from crossmargin._core.events import Kind
+from crossmargin._core.gate import Gate, Tables
 from crossmargin._core.ledger import Trading
 from crossmargin._core.status import Status
 from crossmargin.account.decision import FIGURES, Decision, decide

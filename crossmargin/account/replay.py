@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from crossmargin._checks import Integers
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account.archive import JournalError, instruments_of, market_of
 from crossmargin.account.engine import RiskEngine

@@ -12,7 +12,7 @@ from math import ceil, floor
 from typing import Any
 
 from crossmargin import _checks as check
-from crossmargin._core.gate import Kind as Event
+from crossmargin._core.events import Kind as Event
 from crossmargin._core.ledger import Flag
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, Decision, RiskEngine

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from crossmargin import load
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
 from crossmargin.account.journal import Journal

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from reference import gate as twin
 
 from crossmargin import Portfolio
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.ledger import Flag, Trading
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine

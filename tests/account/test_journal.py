@@ -13,7 +13,7 @@ import pytest
 from account import journal_host as host
 
 from crossmargin import _core
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
 from crossmargin.account.archive import JournalError, instruments_of, instruments_text, market_of, market_text

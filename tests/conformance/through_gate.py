@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
 from crossmargin.account.tables import lot_value, price_or_one
