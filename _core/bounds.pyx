@@ -31,7 +31,8 @@ cdef inline void take(double x, double* low, double* high) noexcept nogil:
 
 
 cdef inline int64_t pair_at(const Batch* b, Py_ssize_t axis, int64_t key) noexcept nogil:
-    """The pair of a key, -1 if it is not held; pairs that were loaded as they stood have no place to be looked up by."""
+    """The pair of a key, -1 if it is not held; pairs that were loaded as they stood have no place to be looked up by.
+    """
     cdef int64_t pair
     for pair in range(b.count[axis]):
         if b.pair_key[axis * b.capacity + pair] == key:
@@ -39,7 +40,9 @@ cdef inline int64_t pair_at(const Batch* b, Py_ssize_t axis, int64_t key) noexce
     return -1
 
 
-cdef void filled(Bounds* s, const Node* node, const Fill* fills, Py_ssize_t n, double* low, double* high) noexcept nogil:
+cdef void filled(
+    Bounds* s, const Node* node, const Fill* fills, Py_ssize_t n, double* low, double* high
+) noexcept nogil:
     """Every fill that lowers, every fill that raises."""
     cdef Batch* b = &s.run.b
     cdef const int64_t* holding = b.holding + 4 * node.holding
@@ -89,7 +92,9 @@ cdef inline bint computed(const Batch* b, int64_t number) noexcept nogil:
     return b.nodes[number].keys == 0
 
 
-cdef void corners(Bounds* s, const Node* node, Py_ssize_t i, const Operand (*x)[2], double* low, double* high) noexcept nogil:
+cdef void corners(
+    Bounds* s, const Node* node, Py_ssize_t i, const Operand (*x)[2], double* low, double* high
+) noexcept nogil:
     """The ends over every corner of the arguments at one pair, at 0 too where the first is bent there."""
     cdef const int64_t* args = s.run.b.args + node.arg
     cdef const double* row[4]
@@ -124,7 +129,9 @@ cdef void picked(const Node* node, Py_ssize_t i, const Operand (*x)[2], double* 
                 take(row_of(&x[a][1], i)[r * x[a][0].step], low + r, high + r)
 
 
-cdef void tiered(const Node* node, Py_ssize_t i, Py_ssize_t n, const Operand (*x)[2], double* low, double* high) noexcept nogil:
+cdef void tiered(
+    const Node* node, Py_ssize_t i, Py_ssize_t n, const Operand (*x)[2], double* low, double* high
+) noexcept nogil:
     """Also every edge inside the range of sizes."""
     cdef double a = row_of(&x[0][0], i)[0], b = row_of(&x[0][1], i)[0], edge
     cdef double most = max(fabs(a), fabs(b)), least = 0.0 if a <= 0.0 <= b else min(fabs(a), fabs(b))
@@ -138,7 +145,9 @@ cdef void tiered(const Node* node, Py_ssize_t i, Py_ssize_t n, const Operand (*x
         take(tiers(edge, edges, rates, n), low, high)
 
 
-cdef void at_some_row(const Node* node, Py_ssize_t i, Py_ssize_t n, const Operand (*x)[2], double* low, double* high) noexcept nogil:
+cdef void at_some_row(
+    const Node* node, Py_ssize_t i, Py_ssize_t n, const Operand (*x)[2], double* low, double* high
+) noexcept nogil:
     """Whichever row is the worst."""
     cdef Py_ssize_t r
     if n == 0:
@@ -161,7 +170,9 @@ cdef void residual(const Node* node, Py_ssize_t i, const Operand (*x)[2], double
             low[r], high[r] = -half, half
 
 
-cdef void divided(const Node* node, Py_ssize_t i, const Operand* low_end, const Operand* high_end, double* low, double* high) noexcept nogil:
+cdef void divided(
+    const Node* node, Py_ssize_t i, const Operand* low_end, const Operand* high_end, double* low, double* high
+) noexcept nogil:
     """A quotient is unbounded where its divisor can be 0 but is not fixed there."""
     cdef Py_ssize_t r
     cdef double a, b
@@ -269,7 +280,8 @@ cdef void bound_node(Bounds* s, Py_ssize_t number, const Fill* fills, Py_ssize_t
 
 
 cdef Status run_bounds(Bounds* s, const Source* feeds, const Fill* fills, Py_ssize_t n, double* share) noexcept nogil:
-    """Lower end of each wanted node's share of the surplus, over these fills; ordered instruments are among the rows."""
+    """Lower end of each wanted node's share of the surplus, over these fills; ordered instruments are among the rows.
+    """
     cdef Batch* b = &s.run.b
     cdef const double* magic = b.magic
     cdef Operand x
@@ -308,7 +320,9 @@ cdef class Interval:
         self, tuple feeds not None, const int64_t[::1] instrument not None, const double[::1] lots not None,
         const double[::1] cost not None, double[::1] out not None,
     ):
-        """Write the lower end of each wanted node's share over all fills; ``feeds``: (start, item, amount) of each feed."""
+        """Write the lower end of each wanted node's share over all fills; ``feeds``: (start, item, amount) of each
+        feed.
+        """
         cdef Source source[N_FEEDS]
         cdef Fill fills[64]
         cdef const int64_t[::1] column

@@ -12,7 +12,8 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     AMEND = 6             # account, a order, b lots, c ticks
     CANCEL = 7            # account, a order
     TRIGGER = 8           # account, a order
-    TRADE = 9             # buyer, a its order, b seller, c its order, d instrument, e lots, f ticks, g buyer's fee, h seller's
+    # buyer, a its order, b seller, c its order, d instrument, e lots, f ticks, g buyer's fee, h seller's
+    TRADE = 9
     FUND = 10             # a instrument, b index
     EXPIRE = 11           # a instrument, b settlement ticks
     INTEREST = 12         # a asset, b rate of debts, c rate of credits, 2^-32

@@ -1,16 +1,16 @@
 # The gate: events in, statuses out; and the question that a matching engine asks before it accepts an order.
 # All functions run without the interpreter. One thread writes; ``gate_read`` may be called by any.
 from libc.stdint cimport int32_t, int64_t
-from crossmargin._core.bounds cimport Interval
 from crossmargin._core.events cimport State
-from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport Engine
-from crossmargin._core.worst cimport Worst
+from crossmargin._core.tables cimport Tables
 
-# What hosts call: ``gate`` is the address that ``Gate.address`` gives, an event twelve words as above; a status is returned.
+# What hosts call: ``gate`` is the address that ``Gate.address`` gives, an event twelve words as in events.pxd; a status
+# is returned.
 cdef api int gate_check(void* gate, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil
 cdef api int gate_place(
-    void* gate, int64_t time, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags
+    void* gate, int64_t time, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks,
+    int64_t flags
 ) noexcept nogil
 cdef api int gate_cancel(void* gate, int64_t time, int64_t account, int64_t order) noexcept nogil
 cdef api int gate_apply(void* gate, const int64_t* event) noexcept nogil
@@ -24,20 +24,6 @@ cdef api int64_t gate_sweep(void* gate, int64_t first, int64_t n) noexcept nogil
 cdef api int64_t gate_drain(void* gate, int64_t* to, int64_t most) noexcept nogil
 cdef api int64_t gate_sequence(const void* gate) noexcept nogil
 cdef api int64_t gate_durable(const void* gate) noexcept nogil
-
-cdef class Tables:
-    cdef Worst worst
-    cdef Single whole
-    cdef Single fixed
-    cdef Interval opaque
-    cdef tuple arrays             # keeps what ``worst`` points to
-    cdef const double* plain
-    cdef const double* most_lots
-    cdef const double* most_cost
-    cdef const double* atom
-    cdef Py_ssize_t rows
-    cdef bint fits(self, Tables other)
-    cdef void load(self, Engine* e)
 
 cdef class Gate:
     cdef State g

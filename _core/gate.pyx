@@ -8,24 +8,25 @@ from cpython.pycapsule cimport PyCapsule_New
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
-from crossmargin._core.bounds cimport Fill, Interval
+from libc.string cimport memcpy, memset
+from crossmargin._core.bounds cimport Fill
 from crossmargin._core.events cimport (
-    ADJUST, AMEND, BAND, BRING, CANCEL, DEPOSIT, ENROL, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS, PLACE,
-    REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset, known_instrument,
+    ADJUST, AMEND, BAND, BRING, CANCEL, DEPOSIT, ENROL, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS,
+    PLACE,
+    REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
 )
-from crossmargin._core.ledger cimport GONE, N_TOTALS, Contract, Ledger, Order, Slot, carve_ledger, ledger_bytes, slot_of
-from crossmargin._core.resting cimport amend, ask_resting, cancel, check, place, trigger
+from crossmargin._core.holdings cimport balances_of, contracts_of, modes_of, orders_of, positions_of, totals_of
+from crossmargin._core.ledger cimport GONE, Contract, Ledger, carve_ledger, ledger_bytes
+from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place, trigger
 from crossmargin._core.settling cimport adjust, bring, bump, enrol, expire, fund, interest, money, move, terms, trade
-from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport (
-    N_FIGURES, WORST_FILL, Engine, figures_of, fresh, gate_copy, gate_load, gate_prefetch, gate_store, publish, standing_of,
+    N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_store, publish,
+    standing_of,
 )
 from crossmargin._core.status cimport Status
-from crossmargin._core.worst cimport Alternative, Point, Term, Touch, Worst
+from crossmargin._core.tables cimport Tables
 
 cdef enum:
-    AHEAD = 8             # accounts whose lines are asked for before they are needed
     WORDS = 12
 
 
@@ -95,7 +96,8 @@ cdef api int gate_check(void* gate, int64_t account, int64_t instrument, int64_t
 
 
 cdef api int gate_place(
-    void* gate, int64_t time, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags
+    void* gate, int64_t time, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks,
+    int64_t flags
 ) noexcept nogil:
     cdef Event v
     v.time, v.kind, v.account, v.a, v.b, v.c, v.d, v.e = time, PLACE, account, order, instrument, lots, ticks, flags
@@ -115,38 +117,12 @@ cdef api int gate_apply(void* gate, const int64_t* event) noexcept nogil:
     return apply(<State*>gate, <const Event*>event)
 
 
-cdef void ask_ahead(const State* g, int64_t account, int64_t instrument) noexcept nogil:
-    """Ask the memory for the lines that a check of this account will read."""
-    cdef const Engine* e = &g.engine
-    cdef const char* state
-    cdef const char* row
-    cdef Py_ssize_t i
-    if not known_instrument(g, instrument) or <uint64_t>account >= <uint64_t>e.ledger.n_accounts:
-        return
-    gate_prefetch(&e.ledger.owner[account])
-    gate_prefetch(e.ledger.held + account * e.ledger.n_slots)
-    state = <const char*>standing_of(e, account)
-    row = <const char*>(e.worst.figures + instrument * e.worst.block)
-    if e.policy == WORST_FILL:
-        for i in range(min(e.stride, 64) // 8):
-            gate_prefetch(state + 64 * i)
-        for i in range(min(e.worst.block, 112) // 8):
-            gate_prefetch(row + 64 * i)
-
-
 cdef api int gate_check_many(
     void* gate, const int64_t* account, const int64_t* instrument, const int64_t* lots, const int64_t* ticks, int64_t n,
     int32_t* status
 ) noexcept nogil:
     """Ask for each of n orders, alone; memory is asked for ahead."""
-    cdef State* g = <State*>gate
-    cdef int64_t i
-    for i in range(min(n, AHEAD)):
-        ask_ahead(g, account[i], instrument[i])
-    for i in range(n):
-        if i + AHEAD < n:
-            ask_ahead(g, account[i + AHEAD], instrument[i + AHEAD])
-        status[i] = check(g, account[i], instrument[i], lots[i], ticks[i])
+    check_many(<State*>gate, account, instrument, lots, ticks, n, status)
     return Status.OK
 
 
@@ -206,61 +182,6 @@ cdef api int64_t gate_durable(const void* gate) noexcept nogil:
 
 # ---- faces ----------------------------------------------------------------------------------
 
-cdef class Tables:
-    """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""
-
-    def __init__(
-        self, const int64_t[:, ::1] alternatives not None, const int64_t[:, ::1] terms not None,
-        const int64_t[:, ::1] touches not None, const int64_t[::1] touch_start not None,
-        const int64_t[:, ::1] points not None, const int64_t[::1] lists not None, const double[::1] figures not None,
-        const double[::1] alternative_magic not None, const double[::1] term_magic not None,
-        const double[::1] sum_magic not None, Py_ssize_t sums, Py_ssize_t n_sums, Py_ssize_t block, Py_ssize_t state, Single whole not None, Single fixed,
-        Interval opaque, const double[::1] plain not None, const double[::1] most_lots not None, const double[::1] most_cost not None,
-        const double[::1] atom not None,
-    ):
-        cdef Worst* w = &self.worst
-        self.arrays = (alternatives, terms, touches, touch_start, points, lists, figures, alternative_magic, term_magic,
-                       sum_magic, whole, fixed, opaque, plain, most_lots, most_cost, atom)
-        if (alternatives.shape[1] * sizeof(int64_t) != sizeof(Alternative) or terms.shape[1] * sizeof(int64_t) != sizeof(Term)
-                or touches.shape[1] * sizeof(int64_t) != sizeof(Touch) or points.shape[1] * sizeof(int64_t) != sizeof(Point)):
-            raise ValueError("tables must have the fields of the interface file")
-        w.alternatives = <const Alternative*>&alternatives[0, 0]
-        w.terms, w.touches = <const Term*>&terms[0, 0], <const Touch*>&touches[0, 0]
-        w.touch_start, w.points, w.lists = &touch_start[0], <const Point*>&points[0, 0], &lists[0]
-        w.figures, w.alternative_magic = &figures[0], &alternative_magic[0]
-        w.term_magic, w.sum_magic = &term_magic[0], &sum_magic[0]
-        w.n_alternatives, w.n_terms, w.n_points = alternatives.shape[0] - 1, terms.shape[0] - 1, points.shape[0] - 1
-        w.sums, w.n_sums, w.block, w.state = sums, n_sums, block, state
-        self.whole, self.fixed, self.opaque, self.plain = whole, fixed, opaque, &plain[0]
-        self.most_lots, self.most_cost, self.atom = &most_lots[0], &most_cost[0], &atom[0]
-        self.rows = 0
-        for i in range(w.n_alternatives):
-            self.rows = max(self.rows, w.alternatives[i].stride)
-        self.rows += w.n_sums
-
-    cdef bint fits(self, Tables other):
-        """Whether states under other tables lie as under these."""
-        cdef const Worst* v = &self.worst
-        cdef const Worst* w = &other.worst
-        return (
-            v.state == w.state and v.n_alternatives == w.n_alternatives and v.n_terms == w.n_terms and self.rows == other.rows
-            and memcmp(v.alternatives, w.alternatives, v.n_alternatives * sizeof(Alternative)) == 0
-            and memcmp(v.terms, w.terms, v.n_terms * sizeof(Term)) == 0
-        )
-
-    cdef void load(self, Engine* e):
-        """Point an engine to these tables."""
-        cdef Py_ssize_t i
-        e.worst, e.plain = self.worst, self.plain
-        e.whole = &self.whole.program
-        e.fixed = NULL if self.fixed is None else &self.fixed.program
-        e.opaque = NULL if self.opaque is None else &self.opaque.bounds
-        e.most_lots, e.most_cost, e.atom = self.most_lots, self.most_cost, self.atom
-        e.keyed_points = 0
-        for i in range(self.worst.n_points):
-            e.keyed_points += self.worst.points[i].keyed
-
-
 cdef Py_ssize_t up_to_lines(Py_ssize_t n_bytes):
     return (n_bytes + 63) // 64 * 64
 
@@ -302,12 +223,12 @@ cdef class Gate:
         cdef Engine* e = &self.g.engine
         cdef Py_ssize_t stride = 8 + up_to_lines(tables.worst.state * sizeof(double)) // sizeof(double), i
         cdef Py_ssize_t room = 64 + 2 * (tables.rows + 8)
-        cdef char* fresh = <char*>calloc((e.ledger.n_accounts * stride + room) * sizeof(double) + 64, 1)
-        if fresh == NULL:
+        cdef char* room_for_all = <char*>calloc((e.ledger.n_accounts * stride + room) * sizeof(double) + 64, 1)
+        if room_for_all == NULL:
             raise MemoryError(f"no memory for {e.ledger.n_accounts} states of {stride} doubles")
         free(self.states)
-        self.states, e.stride = fresh, stride
-        e.state = <double*>(fresh + (64 - <size_t>fresh % 64) % 64)
+        self.states, e.stride = room_for_all, stride
+        e.state = <double*>(room_for_all + (64 - <size_t>room_for_all % 64) % 64)
         e.shares = e.state + e.ledger.n_accounts * stride
         e.room = e.shares + 64
         e.sums = e.room + tables.rows + 8
@@ -423,8 +344,11 @@ cdef class Gate:
         v.a, v.b, v.c, v.d, v.e, v.f, v.g, v.h = a, b, c, d, e, f, g, h
         return apply(&self.g, &v)
 
-    def load(self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None):
-        """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
+    def load(
+        self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None
+    ):
+        """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account
+        that
         one of them moves rebuilds it anew."""
         cdef Event v
         cdef Status status
@@ -530,51 +454,27 @@ cdef class Gate:
 
     def positions(self):
         """Rows (account, instrument, lots, open cost, funding index)."""
-        cdef Ledger* b = &self.g.engine.ledger
-        cdef const Slot* s
-        found = []
-        for account in range(b.n_accounts):
-            for i in range(b.owner[account].n_slots):
-                s = slot_of(b, account, i)
-                if b.held[account * b.n_slots + i] >= 0 and s.lots:
-                    found.append((account, b.held[account * b.n_slots + i], s.lots, s.open_cost, s.funding))
-        return found
+        return positions_of(&self.g.engine.ledger)
 
     def balances(self):
         """Rows (account, asset, atoms) that are not 0."""
-        cdef Ledger* b = &self.g.engine.ledger
-        return [(account, asset, b.balance[account * b.n_assets + asset]) for account in range(b.n_accounts)
-                for asset in range(b.n_assets) if b.balance[account * b.n_assets + asset]]
+        return balances_of(&self.g.engine.ledger)
 
     def orders(self):
         """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
-        cdef Ledger* b = &self.g.engine.ledger
-        cdef const Order* o
-        found = []
-        for account in range(b.n_accounts):
-            for i in range(b.owner[account].n_slots):
-                at = slot_of(b, account, i).first_order if b.held[account * b.n_slots + i] >= 0 else -1
-                while at >= 0:
-                    o = &b.order[at]
-                    found.append((account, o.id, b.held[account * b.n_slots + i], o.lots, o.effective, o.ticks, o.flags))
-                    at = o.next
-        return found
+        return orders_of(&self.g.engine.ledger)
 
     def totals(self):
         """Atoms by total (EXTERNAL, FEES, ROUNDING, CLEARING, INTEREST) and asset."""
-        cdef Ledger* b = &self.g.engine.ledger
-        return [[b.total[total * b.n_assets + asset] for asset in range(b.n_assets)] for total in range(N_TOTALS)]
+        return totals_of(&self.g.engine.ledger)
 
     def contracts(self):
         """Of each instrument: (funding index, what it takes, lowest, highest ticks)."""
-        cdef Ledger* b = &self.g.engine.ledger
-        return [(b.contract[i].funding, b.contract[i].trading, b.contract[i].low, b.contract[i].high)
-                for i in range(b.n_instruments)]
+        return contracts_of(&self.g.engine.ledger)
 
     def modes(self):
         """Of each account: (what it takes, row of its currency)."""
-        cdef Ledger* b = &self.g.engine.ledger
-        return [(b.owner[i].trading, b.owner[i].currency) for i in range(b.n_accounts)]
+        return modes_of(&self.g.engine.ledger)
 
     def snapshot(self):
         """Everything but the tables, as bytes that ``restore`` of an engine of the same capacity takes."""

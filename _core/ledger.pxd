@@ -44,7 +44,7 @@ cdef struct Level:        # resting orders of one side and limit of a slot: one 
     int64_t cost          # of filling them, fees included, atoms of the settlement asset
     int32_t next          # of the slot
     int32_t n_orders
-    int64_t flags         # REDUCE_ONLY or 0
+    int64_t flags         # REDUCE_ONLY or 0, and 1 for buys
 
 cdef struct Order:
     int64_t account
@@ -98,7 +98,9 @@ cdef int32_t take_slot(Ledger* g, int64_t account, int64_t instrument) noexcept 
 cdef void release_slot(Ledger* g, int64_t account, int32_t slot) noexcept nogil
 cdef int32_t find_order(const Ledger* g, int64_t account, int64_t id) noexcept nogil
 cdef int32_t find_level(const Ledger* g, const Slot* s, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil
-cdef int32_t rest(Ledger* g, int64_t account, int32_t slot, int64_t id, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil
+cdef int32_t rest(
+    Ledger* g, int64_t account, int32_t slot, int64_t id, int64_t lots, int64_t ticks, int64_t flags
+) noexcept nogil
 cdef void remove_order(Ledger* g, int32_t number) noexcept nogil
 cdef void shrink(Ledger* g, int32_t number, int64_t lots) noexcept nogil
 cdef void join_level(Ledger* g, int32_t number) noexcept nogil

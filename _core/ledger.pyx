@@ -12,6 +12,7 @@ from crossmargin._core.status cimport Status
 
 cdef enum:
     FUNDING_BITS = 32
+    BUYS = 1  # of a level
 
 # ---- what things cost -----------------------------------------------------------------------
 
@@ -137,12 +138,11 @@ cdef void forget(Ledger* g, int64_t account, int64_t id) noexcept nogil:
 cdef int32_t find_level(const Ledger* g, const Slot* s, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil:
     """The level that an order of this side, limit and kind joins, -1 if there is none."""
     cdef int32_t at = s.first_level
-    cdef const Level* v
+    cdef int64_t kind = (flags & REDUCE_ONLY) | (BUYS if lots > 0 else 0)
     while at >= 0:
-        v = &g.level[at]
-        if v.ticks == ticks and (v.flags & 1) == (1 if lots > 0 else 0) and (v.flags & REDUCE_ONLY) == (flags & REDUCE_ONLY):
+        if g.level[at].ticks == ticks and g.level[at].flags == kind:
             return at
-        at = v.next
+        at = g.level[at].next
     return -1
 
 
@@ -162,7 +162,7 @@ cdef void join_level(Ledger* g, int32_t number) noexcept nogil:
         at = g.free_level
         g.free_level = g.level[at].next
         g.level[at].ticks, g.level[at].lots, g.level[at].cost, g.level[at].n_orders = o.ticks, 0, 0, 0
-        g.level[at].flags = (o.flags & REDUCE_ONLY) | (1 if o.lots > 0 else 0)
+        g.level[at].flags = (o.flags & REDUCE_ONLY) | (BUYS if o.lots > 0 else 0)
         g.level[at].next = s.first_level
         s.first_level = at
     g.level[at].n_orders += 1
@@ -344,14 +344,18 @@ cdef Status closing(const Slot* s, int64_t lots, int64_t cost, Slot* after, int6
     return Status.OK
 
 
-cdef Status exchange(Ledger* g, int64_t account, const Contract* c, int64_t lots, int64_t cost, int64_t fee) noexcept nogil:
+cdef Status exchange(
+    Ledger* g, int64_t account, const Contract* c, int64_t lots, int64_t cost, int64_t fee
+) noexcept nogil:
     """A fill of a spot pair: one asset for another, and no position."""
     cdef int64_t* balance = g.balance + account * g.n_assets
     cdef int64_t* fees = g.total + FEES * g.n_assets + c.settlement
     cdef int64_t paid, got, earned, atoms
     if exact_mul_div(lots, c.base_atoms, 1, 1, EXACT_TRUNC, &atoms) or exact_add(balance[c.base], atoms, &got):
         return Status.OVERFLOW
-    if exact_add(balance[c.settlement], -cost, &paid) or exact_add(paid, -fee, &paid) or exact_add(fees[0], fee, &earned):
+    if exact_add(balance[c.settlement], -cost, &paid) or exact_add(paid, -fee, &paid):
+        return Status.OVERFLOW
+    if exact_add(fees[0], fee, &earned):
         return Status.OVERFLOW
     balance[c.base], balance[c.settlement], fees[0] = got, paid, earned
     return Status.OK

@@ -17,7 +17,13 @@ cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil
 cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
                   bint commit, bint judged) noexcept nogil
 cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil
-cdef Status ask_resting(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures) noexcept nogil
+cdef Status ask_resting(
+    State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures
+) noexcept nogil
 cdef Status cancel(State* g, int64_t account, int64_t id) noexcept nogil
 cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t ticks) noexcept nogil
 cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil
+cdef void check_many(
+    State* g, const int64_t* account, const int64_t* instrument, const int64_t* lots, const int64_t* ticks, int64_t n,
+    int32_t* status
+) noexcept nogil

@@ -3,7 +3,7 @@
 What answers other than OK has changed nothing. Margin is asked of ``standing``, the tables are the ledger's.
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from crossmargin._core.events cimport State, carries, known_account, known_instrument, sound_lots, stale_or_kept
 from crossmargin._core.ledger cimport (
     FEES, GONE, HALTED_NOW, NO_LIMIT, OPEN, REDUCE_ONLY, REDUCING, ROUNDING, STOP, Contract, Ledger, Level, Order, Slot,
@@ -11,14 +11,20 @@ from crossmargin._core.ledger cimport (
     reserved_cost, rest, slot_of, take_slot, wake,
 )
 from crossmargin._core.standing cimport (
-    EQUITY_MAINTENANCE, INITIAL, MAINTENANCE, N_FIGURES, SURPLUS_INITIAL, WORST_FILL, Engine, Standing, figures_of, fresh,
-    note, oversize, put, put_slot, standing_of, state_of, surplus_of,
+    EQUITY_MAINTENANCE, INITIAL, MAINTENANCE, N_FIGURES, SURPLUS_INITIAL, WORST_FILL, Engine, Standing, figures_of,
+    fresh, gate_prefetch, note, oversize, put, put_slot, standing_of, state_of, surplus_of,
 )
 from crossmargin._core.status cimport Status
 from crossmargin._core.worst cimport Change, worst_contemplate
 
 
-cdef Status may_order(const State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil:
+cdef enum:
+    AHEAD = 8  # accounts whose lines are asked for before they are needed
+
+
+cdef Status may_order(
+    const State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags
+) noexcept nogil:
     """What can be said of an order without looking at margin."""
     cdef const Contract* c
     if not known_account(g, account) or not known_instrument(g, instrument):
@@ -48,7 +54,9 @@ cdef Status level_with(const State* g, int64_t account, int32_t slot, int64_t in
     return reserved_cost(&g.engine.ledger.contract[instrument], total[0], ticks, cost)
 
 
-cdef void put_level(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, int64_t flags, double sign) noexcept nogil:
+cdef void put_level(
+    State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, int64_t flags, double sign
+) noexcept nogil:
     """Add or take away what an order's change moves: its level's term, or all of the slot for a reduce-only one."""
     cdef Ledger* b = &g.engine.ledger
     cdef int32_t at
@@ -103,7 +111,9 @@ cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, cons
 
 cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, double* figures,
                       bint whole) noexcept nogil:
-    """The account's figures, or its surplus alone, if an order were filled at its limit and its fee paid; all is put back."""
+    """The account's figures, or its surplus alone, if an order were filled at its limit and its fee paid; all is put
+    back.
+    """
     cdef Ledger* b = &g.engine.ledger
     cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
     cdef Standing* st = standing_of(&g.engine, account)
@@ -176,7 +186,8 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
                   bint commit, bint judged) noexcept nogil:
     """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
 
-    A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave the
+    A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave
+    the
     account below its margin.
     """
     cdef Ledger* b = &g.engine.ledger
@@ -191,7 +202,8 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
         return Status.MALFORMED
     if find_order(b, account, id) >= 0:
         return Status.DUPLICATE
-    status = level_with(g, account, find_slot(b, account, instrument), instrument, lots, ticks, flags, &old, &total, &cost)
+    slot = find_slot(b, account, instrument)
+    status = level_with(g, account, slot, instrument, lots, ticks, flags, &old, &total, &cost)
     if status != Status.OK:
         return status
     if b.free_order < 0:
@@ -219,7 +231,9 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     return status
 
 
-cdef Status ask_resting(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures) noexcept nogil:
+cdef Status ask_resting(
+    State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures
+) noexcept nogil:
     """``place`` without placing, and the figures with the order resting, if it can be written down at all."""
     cdef Ledger* b = &g.engine.ledger
     cdef int32_t slot, number
@@ -404,3 +418,38 @@ cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
         cut_reducing(b, account, o.slot)
         put_slot(&g.engine, account, o.slot, 1.0)
     return status
+
+
+# ---- many -----------------------------------------------------------------------------------
+
+cdef void ask_ahead(const State* g, int64_t account, int64_t instrument) noexcept nogil:
+    """Ask the memory for the lines that a check of this account will read."""
+    cdef const Engine* e = &g.engine
+    cdef const char* state
+    cdef const char* row
+    cdef Py_ssize_t i
+    if not known_instrument(g, instrument) or <uint64_t>account >= <uint64_t>e.ledger.n_accounts:
+        return
+    gate_prefetch(&e.ledger.owner[account])
+    gate_prefetch(e.ledger.held + account * e.ledger.n_slots)
+    state = <const char*>standing_of(e, account)
+    row = <const char*>(e.worst.figures + instrument * e.worst.block)
+    if e.policy == WORST_FILL:
+        for i in range(min(e.stride, 64) // 8):
+            gate_prefetch(state + 64 * i)
+        for i in range(min(e.worst.block, 112) // 8):
+            gate_prefetch(row + 64 * i)
+
+
+cdef void check_many(
+    State* g, const int64_t* account, const int64_t* instrument, const int64_t* lots, const int64_t* ticks, int64_t n,
+    int32_t* status
+) noexcept nogil:
+    """``check`` of each of n orders alone; memory is asked for ahead."""
+    cdef int64_t i
+    for i in range(min(n, AHEAD)):
+        ask_ahead(g, account[i], instrument[i])
+    for i in range(n):
+        if i + AHEAD < n:
+            ask_ahead(g, account[i + AHEAD], instrument[i + AHEAD])
+        status[i] = check(g, account[i], instrument[i], lots[i], ticks[i])

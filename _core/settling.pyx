@@ -5,7 +5,8 @@ A trade is never refused for margin. What answers other than OK has changed noth
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from crossmargin._core.events cimport (
-    BAND, DEPOSIT, MODE, TRANSFER, Event, State, known_account, known_asset, known_instrument, sound_lots, stale_or_kept,
+    BAND, DEPOSIT, MODE, TRANSFER, Event, State, known_account, known_asset, known_instrument, sound_lots,
+    stale_or_kept,
 )
 from crossmargin._core.exact cimport EXACT_FLOOR, exact_add, exact_mul_div
 from crossmargin._core.ledger cimport (
@@ -37,7 +38,9 @@ cdef struct Side:
     int64_t fee
 
 
-cdef Status side_of(State* g, const Event* v, int64_t account, int64_t id, int64_t sign, int64_t fee, Side* s) noexcept nogil:
+cdef Status side_of(
+    State* g, const Event* v, int64_t account, int64_t id, int64_t sign, int64_t fee, Side* s
+) noexcept nogil:
     """Find a side's order, or its slot."""
     cdef Ledger* b = &g.engine.ledger
     cdef const Order* o

@@ -49,11 +49,11 @@ cdef struct Engine:
     int64_t by_ratio        # reducing is judged by equity / maintenance
     int64_t epoch[64]       # of each bit
     int64_t now             # the latest epoch
-    const double* most_lots # by instrument: sums are exact up to here
+    const double* most_lots  # by instrument: sums are exact up to here
     const double* most_cost
     const double* atom      # by asset: half an atom, quote currency
     const int64_t* bit      # of each asset
-    Py_ssize_t keyed_points # points in terms: balances move what they touch
+    Py_ssize_t keyed_points  # points in terms: balances move what they touch
     const double* plain     # no rounding, for sums beyond the range of exact ones
     int64_t* rows           # room for the feeds of one account
     double* room            # rows of the widest alternative
@@ -70,7 +70,9 @@ cdef Standing* standing_of(const Engine* e, int64_t account) noexcept nogil
 cdef double* state_of(const Engine* e, int64_t account) noexcept nogil
 cdef bint oversize(const Engine* e, int64_t instrument, int64_t lots, int64_t cost) noexcept nogil
 cdef int64_t newest(const Engine* e, uint64_t bits) noexcept nogil
-cdef void put(Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign) noexcept nogil
+cdef void put(
+    Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
+) noexcept nogil
 cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept nogil
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil
 cdef Status fresh(Engine* e, int64_t account) noexcept nogil

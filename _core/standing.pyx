@@ -57,7 +57,9 @@ cdef Py_ssize_t in_order(const Engine* e, int64_t account, int64_t* slots) noexc
     return n
 
 
-cdef inline Source column(const int64_t* start, const int64_t* item, const int64_t* amount, Py_ssize_t n) noexcept nogil:
+cdef inline Source column(
+    const int64_t* start, const int64_t* item, const int64_t* amount, Py_ssize_t n
+) noexcept nogil:
     cdef Source s
     s.start, s.item, s.amount, s.n_rows = start, item, amount, n
     return s
@@ -158,11 +160,13 @@ cdef void put(
     Beyond the range of exact sums, or without room for a key, the account becomes stale: rebuilding it says why.
     """
     cdef Standing* st = standing_of(e, account)
+    cdef Status status = Status.RANGE
     if e.policy != WORST_FILL or st.seen == STALE or (lots == 0 and cost == 0):
         return
-    if st.beyond or oversize(e, instrument, lots, cost):
-        st.seen = STALE
-    elif worst_add(&e.worst, state_of(e, account), instrument, <double>lots, <double>cost, order, sign, True) != Status.OK:
+    if not st.beyond and not oversize(e, instrument, lots, cost):
+        status = worst_add(
+            &e.worst, state_of(e, account), instrument, <double>lots, <double>cost, order, sign, True)
+    if status != Status.OK:
         st.seen = STALE
 
 
@@ -249,7 +253,6 @@ cdef void add_point(Engine* e, const Point* p, Py_ssize_t rows, double* out) noe
 cdef Status rebuild(Engine* e, int64_t account) noexcept nogil:
     """The state anew from slots, balances and tables."""
     cdef Standing* st = standing_of(e, account)
-    cdef const Slot* s
     cdef Py_ssize_t i
     cdef Status status = Status.OK
     e.rebuilt += 1

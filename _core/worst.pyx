@@ -37,7 +37,9 @@ cdef void worst_clear(const Worst* w, double* state) noexcept nogil:
         (<Keys*>(state + w.terms[i].keys)).used = 0
 
 
-cdef inline lanes share(const double* P, const double* K, lanes lots, lanes cost, lanes magic, lanes most) noexcept nogil:
+cdef inline lanes share(
+    const double* P, const double* K, lanes lots, lanes cost, lanes magic, lanes most
+) noexcept nogil:
     """One line of a term, rounded; ``most`` 0 for an order, infinity for a position."""
     cdef lanes x = lots * lanes_load(P) + cost * lanes_load(K)
     return lanes_min((x + magic) - magic, most)
@@ -47,7 +49,8 @@ cdef void add_rows(
     const double* P, Py_ssize_t stride, double lots, double cost, double magic, double most, double sign, double* to
 ) noexcept nogil:
     """``to += sign * term``, whole lines."""
-    cdef lanes q = lanes_all(lots), c = lanes_all(cost), m = lanes_all(magic), top = lanes_all(most), s = lanes_all(sign)
+    cdef lanes q = lanes_all(lots), c = lanes_all(cost), m = lanes_all(magic), top = lanes_all(most)
+    cdef lanes s = lanes_all(sign)
     cdef Py_ssize_t r = 0
     while r < stride:
         lanes_store(to + r, lanes_load(to + r) + s * share(P + r, P + stride + r, q, c, m, top))
@@ -111,9 +114,9 @@ cdef void leave_key(const Term* t, double* state, const double* block) noexcept 
 cdef inline lanes least_form(const Worst* w, const Term* t, const double* block) noexcept nogil:
     """The least of a key's forms in one line, row by row."""
     cdef const int64_t* form = w.lists + t.first_form
-    cdef Py_ssize_t f, j
+    cdef Py_ssize_t _, j
     cdef lanes least = lanes_all(INFINITY), most
-    for f in range(t.n_forms):
+    for _ in range(t.n_forms):
         most = lanes_load(block + form[0] * t.stride)
         for j in range(1, form[1]):
             most = lanes_max(lanes_load(block + (form[0] + j) * t.stride), most)
@@ -154,7 +157,8 @@ cdef Status touch_term(
     if block == NULL:
         return Status.CAPACITY
     for j in range(t.n_linears):
-        add_rows(w.figures + touch.table + 2 * j * t.stride, t.stride, lots, cost, magic, most, sign, block + j * t.stride)
+        add_rows(w.figures + touch.table + 2 * j * t.stride, t.stride, lots, cost, magic, most, sign,
+                 block + j * t.stride)
     count = adds_of(t, block) + t.width
     count[0] += sign
     sum_block(w, t, block, state + t.at, w.sum_magic[number] if exact else 0.0, count[0] != 0.0)
@@ -173,7 +177,7 @@ cdef Status worst_add(
     cdef const Alternative* a
     cdef Py_ssize_t i
     cdef Status status
-    cdef double most = 0.0 if order else INFINITY
+    cdef double most = 0.0 if order else INFINITY, magic
     for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
         status = touch_term(w, state, w.touches + i, lots, cost, most, sign, exact)
         if status != Status.OK:
@@ -183,11 +187,14 @@ cdef Status worst_add(
             return status
     for i in range(w.n_alternatives):
         a = w.alternatives + i
-        add_rows(table + a.table, a.stride, lots, cost, w.alternative_magic[i] if exact else 0.0, most, sign, state + a.at)
+        magic = w.alternative_magic[i] if exact else 0.0
+        add_rows(table + a.table, a.stride, lots, cost, magic, most, sign, state + a.at)
     return Status.OK
 
 
-cdef inline lanes with_sums(const Worst* w, const Alternative* a, lanes x, const double* sums, Py_ssize_t r) noexcept nogil:
+cdef inline lanes with_sums(
+    const Worst* w, const Alternative* a, lanes x, const double* sums, Py_ssize_t r
+) noexcept nogil:
     """A line of an alternative with the sums of its terms."""
     cdef const Term* t
     cdef Py_ssize_t j
@@ -197,7 +204,9 @@ cdef inline lanes with_sums(const Worst* w, const Alternative* a, lanes x, const
     return x
 
 
-cdef inline double least_of(const Worst* w, const Alternative* a, const double* state, const double* sums) noexcept nogil:
+cdef inline double least_of(
+    const Worst* w, const Alternative* a, const double* state, const double* sums
+) noexcept nogil:
     """Least row of an alternative with its terms."""
     cdef Py_ssize_t r = 0
     cdef lanes low = lanes_all(INFINITY)
@@ -260,14 +269,14 @@ cdef inline lanes form_shifted(
 ) noexcept nogil:
     """``least_form`` with the level's term replaced."""
     cdef const int64_t* form = w.lists + t.first_form
-    cdef Py_ssize_t f, j, l
+    cdef Py_ssize_t _, _j, at
     cdef lanes least = lanes_all(INFINITY), most
-    for f in range(t.n_forms):
-        l = form[0] * t.stride
-        most = shifted(block + l, table + 2 * l, table + 2 * l + t.stride, s)
-        for j in range(1, form[1]):
-            l += t.stride
-            most = lanes_max(shifted(block + l, table + 2 * l, table + 2 * l + t.stride, s), most)
+    for _ in range(t.n_forms):
+        at = form[0] * t.stride
+        most = shifted(block + at, table + 2 * at, table + 2 * at + t.stride, s)
+        for _j in range(1, form[1]):
+            at += t.stride
+            most = lanes_max(shifted(block + at, table + 2 * at, table + 2 * at + t.stride, s), most)
         least = lanes_min(most, least)
         form += 2
     return least
@@ -365,8 +374,8 @@ cdef Status worst_point(
     """Add a node's value at one of its keys to the linear form of a term."""
     cdef const Term* t = w.terms + p.target
     cdef double magic = w.term_magic[p.target] if exact else 0.0
-    cdef Py_ssize_t rows = 1 if t.reduced else t.rows, r
-    cdef const double* factor = w.figures + p.factor + (key if p.factor_keys > 1 else 0) * (1 if t.reduced else t.stride)
+    cdef Py_ssize_t rows = 1 if t.reduced else t.rows, r, stride = 1 if t.reduced else t.stride
+    cdef const double* factor = w.figures + p.factor + (key if p.factor_keys > 1 else 0) * stride
     cdef double* block = held_block(w, t, state, w.lists[p.map + key])
     cdef double* to
     if block == NULL:

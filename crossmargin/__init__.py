@@ -1,7 +1,8 @@
 """crossmargin: the margin of whole accounts, computed, checked, explained and improved.
 
 Layers, from the ground up: ``_core`` (compiled kernels), ``instruments``, ``market``, ``portfolio``, ``snapshot``,
-``calibration``, ``scenario``, ``margin``, ``venues``, ``account``, ``validation``, ``interop``, ``reports``, ``cli``. Each imports
+``calibration``, ``scenario``, ``margin``, ``venues``, ``account``, ``validation``, ``interop``, ``reports``,
+``cli``. Each imports
 only downwards.
 """
 

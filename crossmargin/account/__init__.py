@@ -9,6 +9,7 @@ from crossmargin.account.liquidation import LiquidationPrices, liquidation_price
 from crossmargin.account.tables import Capacity
 
 __all__ = [
-    "Capacity", "Comparison", "Decision", "Health", "Impact", "LiquidationPrices", "RiskEngine", "State", "compare", "health", "impact", "liquidation_prices",
+    "Capacity", "Comparison", "Decision", "Health", "Impact", "LiquidationPrices", "RiskEngine", "State", "compare",
+    "health", "impact", "liquidation_prices",
     "only_held", "states",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Why an order is accepted or refused, and what it would take: computed on demand, by asking the engine again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -61,8 +62,8 @@ class Decision:
     def largest(self) -> int:
         """The largest size of this side and limit that is accepted, in signed lots, 0 if none."""
         account, instrument, ticks = self.order
-        sign = 1 if self.lots > 0 else -1
-        return sign * last_true(lambda n: self.engine.check(account, instrument, sign * n, ticks) == Status.OK, MAX_LOTS)
+        sign, check = 1 if self.lots > 0 else -1, self.engine.check
+        return sign * last_true(lambda n: check(account, instrument, sign * n, ticks) == Status.OK, MAX_LOTS)
 
     @cached_property
     def deposit(self) -> Decimal | None:
@@ -82,7 +83,7 @@ class Decision:
         return status == Status.OK
 
 
-def last_true(holds, most: int) -> int:  # type: ignore[no-untyped-def]
+def last_true(holds: Callable[[int], bool], most: int) -> int:
     """The largest n in [1, most] up to which a condition holds, 0 if it fails at 1: by doubling, then by halving."""
     low, high = 0, 1
     while high <= most and holds(high):

@@ -1,6 +1,6 @@
 """The gate's face: integer handles in the order path, names and decimal strings everywhere else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from hashlib import sha256
 from math import ceil, floor
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from crossmargin import _checks as check
 from crossmargin._checks import Integers
 from crossmargin._core.events import Kind
-from crossmargin._core.gate import Gate, Tables
+from crossmargin._core.gate import Gate
 from crossmargin._core.ledger import Trading
 from crossmargin._core.status import Status
+from crossmargin._core.tables import Tables
 from crossmargin.account.decision import FIGURES, Decision, decide
 from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
 from crossmargin.errors import raise_for_status
@@ -157,7 +158,8 @@ class RiskEngine(Gate):
     def interest(self, asset: str, debt: str | Fraction, credit: str | Fraction = "0", *, time: int = 0) -> int:
         """Charge debts and pay credits a fraction of themselves, in [0, 1]."""
         row = check.known("asset", asset, self.instruments.asset_index, "asset")
-        return self.event(Kind.INTEREST, time, 0, row, ceil(exact("debt", debt) * RATE), floor(exact("credit", credit) * RATE))
+        rates = (ceil(exact("debt", debt) * RATE), floor(exact("credit", credit) * RATE))
+        return self.event(Kind.INTEREST, time, 0, int(row), *rates)
 
     def trading(self, instrument: str, state: Trading, *, time: int = 0) -> int:
         """What an instrument takes from now on: all orders, cancels alone, what reduces, or nothing."""
@@ -175,7 +177,8 @@ class RiskEngine(Gate):
     # ---- marks -----------------------------------------------------------------------------
 
     def mark(self, observations: Iterable[Observation], *, time: int = 0) -> int:
-        """Take new figures, all as of ``time``; accounts that they move are stale until their next touch or the sweep."""
+        """Take new figures, all as of ``time``; accounts that they move are stale until their next touch or the sweep.
+        """
         when, given = time or self.time or self.market.as_of, tuple(observations)
         fresh = self.remarked(given, when)
         tables = self.source.of(fresh)
@@ -237,9 +240,10 @@ class RiskEngine(Gate):
 
     def checks(self, account: Integers, instrument: Integers, lots: Integers, ticks: Integers) -> NDArray[np.int32]:
         """``check`` of each of n orders alone: n statuses."""
-        columns = [check.integers(n, v) for n, v in (("account", account), ("instrument", instrument), ("lots", lots), ("ticks", ticks))]
-        out = np.zeros(len(columns[0]), dtype=np.int32)
-        raise_for_status(self.check_many(*columns, out), "checks")
+        given = (("account", account), ("instrument", instrument), ("lots", lots), ("ticks", ticks))
+        a, i, q, t = (check.integers(name, values) for name, values in given)
+        out = np.zeros(len(a), dtype=np.int32)
+        raise_for_status(self.check_many(a, i, q, t, out), "checks")
         return out
 
     def figures(self, account: int) -> dict[str, float]:
@@ -251,7 +255,8 @@ class RiskEngine(Gate):
     def book(self, *, orders: bool = True) -> Book:
         """Everything that is held and ordered, funding that is due paid in, as a book over the engine's instruments."""
         rows = [(a, i, lots, cost) for a, i, lots, cost, _ in self.positions()]
-        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in self.orders() if may]
+        every = self.orders() if orders else []
+        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in every if may]
         modes = self.modes()
         assets = self.instruments.assets
         owners = [Account(id=f"{n:09}", currency=assets[modes[n][1]].id) for n in range(len(self.account_names))]
@@ -259,7 +264,7 @@ class RiskEngine(Gate):
             self.instruments, owners,
             positions=columns_of(("account", "instrument", "lots", "open_cost"), rows),
             balances=columns_of(("account", "asset", "atoms"), self.effective_balances()),
-            orders=columns_of(("account", "id", "instrument", "side", "lots", "ticks"), resting if orders else []),
+            orders=columns_of(("account", "id", "instrument", "side", "lots", "ticks"), resting),
         )  # fmt: skip
 
     def effective_balances(self) -> list[tuple[int, int, int]]:
@@ -291,7 +296,7 @@ class RiskEngine(Gate):
         return {asset.id: int(atoms) for asset, atoms in zip(self.instruments.assets, left, strict=True)}
 
 
-def columns_of(names: tuple[str, ...], rows: list[tuple[int, ...]]) -> Mapping[str, list[int]]:
+def columns_of(names: tuple[str, ...], rows: Sequence[tuple[int, ...]]) -> Mapping[str, list[int]]:
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 
@@ -304,7 +309,8 @@ def held_by(prepared: Prepared, policy: str) -> dict[str, NDArray[np.bool_]]:
     refused = prepared.layout.refused(len(instruments), len(instruments.assets))
     asset = ~refused["balance"]
     pairs = refused["position"] & ~refused["order"] & (policy == "venue")
-    spot = [row.kind is InstrumentKind.SPOT and asset[instruments.asset_index.get(row.underlying, 0)] for row in instruments]
+    known = {a.id for a, held in zip(instruments.assets, asset.tolist(), strict=True) if held}
+    spot = [row.kind is InstrumentKind.SPOT and row.underlying in known for row in instruments]
     pairs &= np.array(spot, dtype=bool)
     position = ~refused["position"] | pairs
     return {"position": position & asset[instruments.settlement], "balance": asset, "pair": pairs}
@@ -315,8 +321,8 @@ def contracts(
 ) -> Integers:
     """One row an instrument, the fields of ``_core.ledger.Contract``; settlement -1 is one that cannot be held."""
     rate = ceil(check.number("fee", float(fee), low=0.0, high=1.0) and fee * RATE)
-    pairs = holdable["pair"].tolist()
-    rows = [contract(instruments, row, int(bit), rate, pair) for row, bit, pair in zip(instruments, bits, pairs, strict=True)]
+    given = zip(instruments, bits.tolist(), holdable["pair"].tolist(), strict=True)
+    rows = [contract(instruments, row, bit, rate, pair=pair) for row, bit, pair in given]
     found = np.array(rows, dtype=np.int64).reshape(-1, 12)
     found[~holdable["position"], 2] = -1
     return found
@@ -333,10 +339,11 @@ def base_of(instruments: Instruments, row: Instrument, *, pair: bool) -> tuple[i
     return asset, int(atoms)
 
 
-def contract(instruments: Instruments, row: Instrument, bit: int, fee: int, pair: bool) -> tuple[int, ...]:
+def contract(instruments: Instruments, row: Instrument, bit: int, fee: int, *, pair: bool) -> tuple[int, ...]:
     asset = instruments.asset_index[row.settlement]
     ratio = row.value_ratio(instruments.assets[asset].decimals)
     if max(ratio.numerator, ratio.denominator) >= 2**62:
-        raise check.refuse("contract_size x lot x tick", "be a ratio of 62-bit integers in atoms", ratio, f"of {row.id}")
+        rule = "be a ratio of 62-bit integers in atoms"
+        raise check.refuse("contract_size x lot x tick", rule, ratio, f"of {row.id}")
     terms = (ratio.numerator, ratio.denominator, asset, int(row.costs_inversely), bit, 0, int(Trading.OPEN))
     return (*terms, -NO_BAND, NO_BAND, fee, *base_of(instruments, row, pair=pair))

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -25,9 +26,13 @@ WORDS = 12
 TABLES = """
 CREATE TABLE IF NOT EXISTS header (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS texts (digest BLOB PRIMARY KEY, text BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS blocks (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, events BLOB NOT NULL, chain BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS snapshots (sequence INTEGER PRIMARY KEY, state BLOB NOT NULL, names BLOB NOT NULL, market BLOB NOT NULL,
-    method BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS blocks (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, events BLOB NOT NULL, chain BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS snapshots (
+    sequence INTEGER PRIMARY KEY, state BLOB NOT NULL, names BLOB NOT NULL, market BLOB NOT NULL, method BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
 """
 
 
@@ -91,9 +96,10 @@ class Journal:
 
     def require_end(self, end: int) -> None:
         if self.engine.sequence() != end:
-            raise JournalError(f"engine must stand at event {end} where the journal ends, was at {self.engine.sequence()}", end)
+            stands = self.engine.sequence()
+            raise JournalError(f"engine must stand at event {end} where the journal ends, was at {stands}", end)
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -108,7 +108,8 @@ class Replay:
         chain, expected = sha256(b"".join(self.header[name] for name in NAMES)).digest(), 1
         for first, last, events, linked in self.blocks():
             chain = sha256(chain + events).digest()
-            rows = np.frombuffer(events, dtype="<i8").reshape(-1, WORDS) if len(events) % (8 * WORDS) == 0 else np.zeros((0, WORDS))
+            whole = len(events) // (8 * WORDS) * WORDS
+            rows = np.frombuffer(events, dtype="<i8", count=whole).reshape(-1, WORDS)
             if chain != linked or first != expected or len(rows) != last - first + 1:
                 raise JournalError(f"journal must be whole, but its block from event {first} is not as it was written")
             expected = last + 1
@@ -128,7 +129,8 @@ class Replay:
         except CrossmarginError as error:
             raise JournalError(f"journal must hold what can be applied, but event {sequence}: {error}") from error
         if status != Status.OK:
-            raise JournalError(f"journal must hold what was applied, but event {sequence} answers {Status(status).name}")
+            answer = Status(status).name
+            raise JournalError(f"journal must hold what was applied, but event {sequence} answers {answer}")
         self.good = sequence
 
     def status(self, engine: RiskEngine, kind: int, time: int, account: int, fields: list[int]) -> int:

@@ -7,7 +7,8 @@ import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
-from crossmargin._core import bounds, gate, single
+from crossmargin._core import bounds, single
+from crossmargin._core.tables import Tables
 from crossmargin.errors import MissingPriceError, PlanError
 from crossmargin.instruments import Instrument, Instruments
 from crossmargin.margin import Prepared
@@ -25,8 +26,10 @@ WANTED = ("equity", "requirement")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What an engine has room for, fixed when it opens. ``notional``: the largest of one position, quote currency; beyond
-    it sums are no longer exact and the account is valued unrounded."""
+    """What an engine has room for, fixed when it opens. ``notional``: the largest of one position, quote currency;
+    beyond
+    it sums are no longer exact and the account is valued unrounded.
+    """
 
     accounts: int = 1024
     slots: int = 32  # instruments of an account
@@ -169,7 +172,7 @@ class Source:
         ranges = ranges_of(prepared.instruments, prepared.market, self.capacity)
         return Compiled(prepared.bound, ranges, len(prepared.instruments), self.quantum)
 
-    def of(self, prepared: Prepared) -> gate.Tables:
+    def of(self, prepared: Prepared) -> Tables:
         """The tables of a prepared method."""
         instruments, market, bound = prepared.instruments, prepared.market, prepared.bound
         ranges = ranges_of(instruments, market, self.capacity)
@@ -178,9 +181,10 @@ class Source:
         whole = single_of(layout, [prepared.wanted[name] for name in WANTED], rows)
         compiled = self.compiled(prepared) if self.orders == "worst_fill" else None
         fixed = single_of(layout, compiled.wanted, rows) if compiled is not None and compiled.wanted else None
-        opaque = interval_of(prepared.layout, compiled.opaque, rows) if compiled is not None and compiled.opaque else None
+        bounded = compiled is not None and compiled.opaque
+        opaque = interval_of(prepared.layout, compiled.opaque, rows) if compiled is not None and bounded else None
         unbounded = np.full(len(instruments) + 1, np.inf)
-        return gate.Tables(
+        return Tables(
             *(NOTHING if compiled is None else compiled.arrays()), whole, fixed, opaque,
             np.zeros(len(bound.program.nodes)),
             np.append(ranges.lots, 0.0) if compiled is not None else unbounded,

@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from crossmargin import _checks as check
-from crossmargin.instruments import Instrument, Instruments, Payoff, exact
+from crossmargin.instruments import Instrument, Instruments, exact
 from crossmargin.portfolio.accounts import Account
 from crossmargin.portfolio.book import Book
 from crossmargin.portfolio.tables import MAX_LOTS

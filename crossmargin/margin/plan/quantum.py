@@ -22,8 +22,10 @@ BITS = 51
 
 @dataclass(frozen=True)
 class Quanta:
-    """``of_node``: quantum of each node's sum, 0 where nothing is rounded; ``lots``: largest |lots| by holding, one figure
-    or one a key of its axis."""
+    """``of_node``: quantum of each node's sum, 0 where nothing is rounded; ``lots``: largest |lots| by holding, one
+    figure
+    or one a key of its axis.
+    """
 
     of_node: Floats
     lots: Mapping[str, float | Floats]

@@ -83,7 +83,9 @@ class Compiled:
         return {holding.name: holding.source for holding in self.bound.program.holdings}
 
     def lay(self) -> None:
-        """Alternatives first: their figures lie side by side, instrument by instrument, from 0. Equal ones are kept once."""
+        """Alternatives first: their figures lie side by side, instrument by instrument, from 0. Equal ones are kept
+        once.
+        """
         found: dict[bytes, tuple[int, Alternative]] = {}
         for number, part in enumerate(self.worst.parts):
             for a in part:
@@ -99,7 +101,8 @@ class Compiled:
             self.magic(self.largest(a.linear) + self.ranges.money + float(np.abs(a.linear.const).max()))
             for a in self.kept_alternatives
         ]
-        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in enumerate(zip(rows, offsets, strict=True))]
+        numbered = enumerate(zip(rows, offsets, strict=True))
+        self.alternatives = [self.alternative(n, *pair, at) for n, (pair, at) in numbered]
         self.lay_terms()
         self.lay_touches()
 
@@ -139,7 +142,8 @@ class Compiled:
         """One row of the table of alternatives."""
         stride = padded(a.rows())
         at, base = self.laid.reserve(stride), self.laid.reserve(stride)
-        constant = self.laid.put(np.broadcast_to(rounded(a.linear.const, self.alternative_magic[number]), (1, a.rows())))
+        const = rounded(a.linear.const, self.alternative_magic[number])
+        constant = self.laid.put(np.broadcast_to(const, (1, a.rows())))
         terms = [self.term(t) for t in a.terms]
         for point in a.linear.points:
             self.points.append(self.point(point, number, 0, a.rows(), a.rows()))
@@ -166,7 +170,8 @@ class Compiled:
         factor = np.broadcast_to(point.factor, (len(point.factor), rows))
         factor = np.pad(factor, ((0, 0), (0, stride - rows)))
         mapped = self.laid.name(self.worst.forms.along(point.path, axis).tolist()) if axis else -1
-        return [int(bool(axis)), target, linear, self.wanted.index(number), self.laid.put(factor), len(factor), row, mapped]
+        wanted, at = self.wanted.index(number), self.laid.put(factor)
+        return [int(bool(axis)), target, linear, wanted, at, len(factor), row, mapped]
 
     # ---- terms -----------------------------------------------------------------------------
 
@@ -208,7 +213,8 @@ class Compiled:
         ]  # fmt: skip
 
     def constants(self, linears: Sequence[Linear], rows: int, magic: float, *, folded: bool) -> Floats:
-        """Constants by key, linear form and row; of a reduced term by key, one, and form, with rows beyond never least."""
+        """Constants by key, linear form and row; of a reduced term by key, one, and form, with rows beyond never least.
+        """
         count = max(len(x.const) for x in linears)
         if folded:
             found = np.full((count, 1, padded(len(linears))), np.inf)
@@ -253,7 +259,9 @@ class Compiled:
         return merged(found)
 
     def figures(self, linears: Sequence[Linear], term: Term) -> Floats:
-        """P and K of every instrument, (instruments, linear forms, 2, stride); of a reduced term its forms are rows of one."""
+        """P and K of every instrument, (instruments, linear forms, 2, stride); of a reduced term its forms are rows of
+        one.
+        """
         if not reduced(term):
             stride = padded(term.rows())
             return np.stack([np.stack(self.moved(x, term.rows(), stride), axis=1) for x in linears], axis=1)

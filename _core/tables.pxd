@@ -1,0 +1,19 @@
+# What a market and a parameter set give an engine.
+from crossmargin._core.bounds cimport Interval
+from crossmargin._core.single cimport Single
+from crossmargin._core.standing cimport Engine
+from crossmargin._core.worst cimport Worst
+
+cdef class Tables:
+    cdef Worst worst
+    cdef Single whole
+    cdef Single fixed
+    cdef Interval opaque
+    cdef tuple arrays             # keeps what ``worst`` points to
+    cdef const double* plain
+    cdef const double* most_lots
+    cdef const double* most_cost
+    cdef const double* atom
+    cdef Py_ssize_t rows
+    cdef bint fits(self, Tables other)
+    cdef void load(self, Engine* e)
