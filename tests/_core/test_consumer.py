@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from crossmargin import load
 from crossmargin._core import black
 from crossmargin._core.status import Status
+from crossmargin.account import RiskEngine
+from crossmargin.margin import load_method
 
 SOURCE = Path(__file__).with_name("consumer")
 pytestmark = pytest.mark.slow_build
@@ -28,16 +31,39 @@ def run(command, folder):
 
 
 @pytest.fixture(scope="module")
-def values(tmp_path_factory):
-    """The compiled module."""
+def built(tmp_path_factory):
+    """Folder of the compiled package."""
     folder = tmp_path_factory.mktemp("consumer")
     shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
     run([sys.executable, "setup.py", "build_ext", "--inplace"], folder)
-    [path] = (folder / "quoter").glob("values.*.so")
-    spec = importlib.util.spec_from_file_location("quoter.values", path)
+    return folder
+
+
+def module_of(folder, name):
+    [path] = (folder / "quoter").glob(f"{name}.*.so")
+    spec = importlib.util.spec_from_file_location(f"quoter.{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def values(built):
+    return module_of(built, "values")
+
+
+@pytest.fixture(scope="module")
+def admission(built):
+    return module_of(built, "admission")
+
+
+@pytest.fixture
+def engine():
+    """One account with a million dollars."""
+    desk = load(SOURCE.parents[2] / "seeds" / "market-maker.json")
+    found = RiskEngine(load_method(desk.methods["isolated"]).prepare(desk.instruments, desk.market))
+    found.deposit(found.open("a"), "USD", "1000000")
+    return found
 
 
 def columns(n=257):
@@ -81,6 +107,24 @@ def test_several_kernels_together(values):
 
 def test_codes_are_compiled_in(values):
     assert values.codes() == {name: int(Status[name]) for name in ("OK", "DOMAIN", "NOT_FINITE")}
+
+
+def test_the_gate_is_asked_by_its_address(admission, engine):
+    rng = np.random.default_rng(1)
+    lots, ticks = rng.integers(1, 400, 257) * rng.choice([-1, 1], 257), rng.integers(8000, 8400, 257)
+    account, future = np.zeros_like(lots), np.full_like(lots, engine.instrument("SPX-20160318"))
+    columns, status = [account, future, lots, ticks], np.full(257, -1, dtype=np.int32)
+    accepted = admission.asked(engine.address, *columns, status)
+    assert status.tolist() == engine.checks(*columns).tolist()
+    assert set(status.tolist()) == {Status.OK, Status.REFUSED}
+    assert accepted == np.count_nonzero(status == Status.OK)
+
+
+def test_an_event_of_the_interface_file_is_applied(admission, engine):
+    before = engine.sequence()
+    assert admission.placed(engine.address, 0, 7, 0, 2, 8200) == (Status.OK, before + 1)
+    assert admission.placed(engine.address, 0, 7, 0, 2, 8200) == (Status.DUPLICATE, before + 1)
+    assert engine.orders() == [(0, 7, 0, 2, 2, 8200, 0)]
 
 
 def test_the_package_imports_as_any_other(values):
