@@ -6,7 +6,7 @@ from crossmargin._core.standing cimport Engine
 from crossmargin._core.tables cimport Tables
 
 # What hosts call: ``gate`` is the address that ``Gate.address`` gives, an event twelve words as in events.pxd; a status
-# is returned.
+# is returned. Time is taken as given: 0 stands for nothing here.
 cdef api int gate_check(void* gate, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil
 cdef api int gate_place(
     void* gate, int64_t time, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks,
@@ -24,6 +24,7 @@ cdef api int64_t gate_sweep(void* gate, int64_t first, int64_t n) noexcept nogil
 cdef api int64_t gate_drain(void* gate, int64_t* to, int64_t most) noexcept nogil
 cdef api int64_t gate_sequence(const void* gate) noexcept nogil
 cdef api int64_t gate_durable(const void* gate) noexcept nogil
+cdef api void gate_set_durable(void* gate, int64_t sequence) noexcept nogil
 
 cdef class Gate:
     cdef State g

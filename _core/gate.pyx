@@ -16,7 +16,7 @@ from crossmargin._core.events cimport (
     REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
 )
 from crossmargin._core.holdings cimport balances_of, contracts_of, modes_of, orders_of, positions_of, totals_of
-from crossmargin._core.ledger cimport GONE, Contract, Ledger, carve_ledger, ledger_bytes
+from crossmargin._core.ledger cimport GONE, Contract, Ledger, carve_ledger, ledger_bytes, lines
 from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place, trigger
 from crossmargin._core.settling cimport adjust, bring, bump, enrol, expire, fund, interest, money, move, terms, trade
 from crossmargin._core.standing cimport (
@@ -180,11 +180,12 @@ cdef api int64_t gate_durable(const void* gate) noexcept nogil:
     return gate_load(&(<const State*>gate).durable)
 
 
+cdef api void gate_set_durable(void* gate, int64_t sequence) noexcept nogil:
+    """A host's own journal holds every event up to this one."""
+    gate_store(&(<State*>gate).durable, sequence)
+
+
 # ---- faces ----------------------------------------------------------------------------------
-
-cdef Py_ssize_t up_to_lines(Py_ssize_t n_bytes):
-    return (n_bytes + 63) // 64 * 64
-
 
 cdef class Gate:
     """An engine of fixed capacity over tables; see ``crossmargin.account.RiskEngine`` for the face with names."""
@@ -221,7 +222,7 @@ cdef class Gate:
     cdef reserve_states(self, Tables tables):
         """State of all accounts for the forms of these tables, to be rebuilt at the first touch."""
         cdef Engine* e = &self.g.engine
-        cdef Py_ssize_t stride = 8 + up_to_lines(tables.worst.state * sizeof(double)) // sizeof(double), i
+        cdef Py_ssize_t stride = 8 + lines(tables.worst.state * sizeof(double)) // sizeof(double), i
         cdef Py_ssize_t room = 64 + 2 * (tables.rows + 8)
         cdef char* room_for_all = <char*>calloc((e.ledger.n_accounts * stride + room) * sizeof(double) + 64, 1)
         if room_for_all == NULL:
@@ -241,9 +242,9 @@ cdef class Gate:
         cdef Py_ssize_t n_rows = 16 + 14 * b.n_slots + 2 * b.n_assets
         cdef Py_ssize_t n = self.n_ledger, figures = b.n_accounts * 8 * sizeof(int64_t)
         cdef char* at
-        cdef Py_ssize_t fills = up_to_lines(min(b.n_orders, 64 * b.n_slots + 64) * sizeof(Fill))
+        cdef Py_ssize_t fills = lines(min(b.n_orders, 64 * b.n_slots + 64) * sizeof(Fill))
         n += fills
-        n += figures + up_to_lines(n_rows * sizeof(int64_t)) + journal * sizeof(Event) + 128
+        n += figures + lines(n_rows * sizeof(int64_t)) + journal * sizeof(Event) + 128
         self.n_bytes = n
         self.memory = <char*>calloc(n, 1)
         if self.memory == NULL:
@@ -253,7 +254,7 @@ cdef class Gate:
         carve_ledger(b, at)
         e.figures = <int64_t*>(at + self.n_ledger)
         e.rows = <int64_t*>(<char*>e.figures + figures)
-        self.g.ring = <Event*>(<char*>e.rows + up_to_lines(n_rows * sizeof(int64_t)))
+        self.g.ring = <Event*>(<char*>e.rows + lines(n_rows * sizeof(int64_t)))
         e.fills, e.n_fills = <Fill*>(self.g.ring + journal), min(b.n_orders, 64 * b.n_slots + 64)
 
     def __dealloc__(self):
@@ -336,10 +337,8 @@ cdef class Gate:
               int64_t e=0, int64_t f=0, int64_t g=0, int64_t h=0):
         """Apply an event of any ``Kind`` but those that come with tables."""
         cdef Event v
-        if self.foreign():
-            return Status.BUSY
-        if kind == MARK or kind == PARAMETERS:
-            return Status.MALFORMED
+        if self.foreign() or kind == MARK or kind == PARAMETERS:
+            return Status.BUSY if self.foreign() else Status.MALFORMED
         v.sequence, v.time, v.kind, v.account = 0, time if time else self.g.time, kind, account
         v.a, v.b, v.c, v.d, v.e, v.f, v.g, v.h = a, b, c, d, e, f, g, h
         return apply(&self.g, &v)
@@ -398,10 +397,8 @@ cdef class Gate:
 
     def health(self, int64_t account, double[::1] figures not None):
         """Write every ``Figure``, quote currency; by the writer."""
-        if figures.shape[0] != N_FIGURES:
-            return Status.SHAPE
-        if self.foreign():
-            return Status.BUSY
+        if figures.shape[0] != N_FIGURES or self.foreign():
+            return Status.BUSY if self.foreign() else Status.SHAPE
         return gate_health(&self.g, account, &figures[0])
 
     def read(self, int64_t account, double[::1] figures not None):
@@ -426,7 +423,7 @@ cdef class Gate:
 
     def set_durable(self, int64_t sequence):
         """The journal holds every event up to this one; by its thread."""
-        gate_store(&self.g.durable, sequence)
+        gate_set_durable(&self.g, sequence)
 
     def sequence(self):
         """Number of the last event applied."""
@@ -487,6 +484,8 @@ cdef class Gate:
         """Take a snapshot; every state is rebuilt anew at its next touch."""
         cdef int64_t head[6]
         cdef Py_ssize_t i
+        if self.foreign():
+            return Status.BUSY
         if len(data) != sizeof(head) + self.n_ledger:
             return Status.SHAPE
         memcpy(head, <const char*>data, sizeof(head))

@@ -114,5 +114,6 @@ cdef Status fill(Ledger* g, int64_t account, int32_t slot, int64_t lots, int64_t
 cdef Status settle(Ledger* g, int64_t account, int32_t slot, int64_t ticks, bint commit) noexcept nogil
 cdef Status pay(Ledger* g, int64_t account, int64_t asset, int64_t atoms, Total source) noexcept nogil
 cdef Slot* slot_of(const Ledger* g, int64_t account, int32_t slot) noexcept nogil
+cdef Py_ssize_t lines(Py_ssize_t n_bytes) noexcept nogil
 cdef Py_ssize_t ledger_bytes(const Ledger* g) noexcept nogil
 cdef void carve_ledger(Ledger* g, char* memory) noexcept nogil

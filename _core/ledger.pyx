@@ -419,7 +419,8 @@ cdef Status settle(Ledger* g, int64_t account, int32_t slot, int64_t ticks, bint
 
 # ---- memory ---------------------------------------------------------------------------------
 
-cdef inline Py_ssize_t lines(Py_ssize_t n_bytes) noexcept nogil:
+cdef Py_ssize_t lines(Py_ssize_t n_bytes) noexcept nogil:
+    """Bytes up to the next cache line."""
     return (n_bytes + 63) // 64 * 64
 
 

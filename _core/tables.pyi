@@ -11,7 +11,7 @@ class Tables:
     """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""
 
     def __init__(
-        self, alternatives: Integers, terms: Integers, touches: Integers, touch_start: Integers, points: Integers,
+        self, alternatives: Integers, keyed: Integers, touches: Integers, touch_start: Integers, points: Integers,
         lists: Integers, figures: Floats, alternative_magic: Floats, term_magic: Floats, sum_magic: Floats, sums: int, n_sums: int,
         block: int, state: int, whole: Single, fixed: Single | None, opaque: Interval | None, plain: Floats, most_lots: Floats, most_cost: Floats, atom: Floats,
     ) -> None: ...

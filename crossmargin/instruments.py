@@ -179,8 +179,7 @@ class Instrument:
 
     @property
     def costs_inversely(self) -> bool:
-        """Whether a lot costs ``-size / price`` coins; an inverse option is quoted in coins and costs ``size x price``.
-        """
+        """Whether a lot costs ``-size / price`` coins; an inverse option, quoted in coins, costs ``size x price``."""
         return self.payoff is Payoff.INVERSE and self.strike is None
 
 

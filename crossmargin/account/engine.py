@@ -64,7 +64,9 @@ class RiskEngine(Gate):
         self.accounts: dict[str, int] = {}
         self.account_names: list[str] = []
         self.texts: dict[bytes, bytes] = {}  # what events name by digest
-        self.options = {"orders": orders, "quantum": quantum, "fee": str(self.fee), "reducing": reducing, "strict": strict}
+        self.options = {
+            "orders": orders, "quantum": quantum, "fee": str(self.fee), "reducing": reducing, "strict": strict,
+        }  # fmt: skip
         of_rows, of_assets = bits_of(prepared.instruments)
         self.bits = {"instrument": of_rows, "asset": of_assets}
         holdable = held_by(prepared, orders)
@@ -177,8 +179,7 @@ class RiskEngine(Gate):
     # ---- marks -----------------------------------------------------------------------------
 
     def mark(self, observations: Iterable[Observation], *, time: int = 0) -> int:
-        """Take new figures, all as of ``time``; accounts that they move are stale until their next touch or the sweep.
-        """
+        """Take new figures, all as of ``time``; accounts that they move are stale until a touch or the sweep."""
         when, given = time or self.time or self.market.as_of, tuple(observations)
         fresh = self.remarked(given, when)
         tables = self.source.of(fresh)

@@ -16,7 +16,7 @@ from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout
 from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
 from crossmargin.margin.plan.quantum import Quanta
-from crossmargin.margin.plan.worst import Compiled, Ranges
+from crossmargin.margin.plan.worst import Compiled, Ranges, nothing
 from crossmargin.market import Market
 from crossmargin.portfolio.feeds import FEEDS
 from crossmargin.portfolio.tables import MAX_LOTS
@@ -179,24 +179,22 @@ class Source:
         layout = prepared.layout.rounded(self.quanta(prepared))
         rows = 8 * self.capacity.slots + len(instruments.assets) + 2
         whole = single_of(layout, [prepared.wanted[name] for name in WANTED], rows)
-        compiled = self.compiled(prepared) if self.orders == "worst_fill" else None
-        fixed = single_of(layout, compiled.wanted, rows) if compiled is not None and compiled.wanted else None
-        bounded = compiled is not None and compiled.opaque
-        opaque = interval_of(prepared.layout, compiled.opaque, rows) if compiled is not None and bounded else None
-        unbounded = np.full(len(instruments) + 1, np.inf)
+        plain = np.zeros(len(bound.program.nodes))
+        if self.orders != "worst_fill":
+            free, atom = np.full(len(instruments) + 1, np.inf), half_atoms(instruments, market)
+            open_range = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
+            return Tables(**nothing(), whole=whole, fixed=None, opaque=None, **open_range)
+        compiled = self.compiled(prepared)
         return Tables(
-            *(NOTHING if compiled is None else compiled.arrays()), whole, fixed, opaque,
-            np.zeros(len(bound.program.nodes)),
-            np.append(ranges.lots, 0.0) if compiled is not None else unbounded,
-            np.append(ranges.cost, 0.0) if compiled is not None else unbounded, half_atoms(instruments, market),
-        )  # fmt: skip
-
-
-EMPTY = np.zeros(1, dtype=np.int64)
-NOTHING: tuple[Integers | Floats | int, ...] = (
-    np.zeros((1, 12), dtype=np.int64), np.zeros((1, 14), dtype=np.int64), np.zeros((1, 3), dtype=np.int64), EMPTY,
-    np.zeros((1, 8), dtype=np.int64), EMPTY, np.zeros(8), np.zeros(1), np.zeros(1), np.zeros(1), 0, 0, 0, 0,
-)  # fmt: skip
+            **compiled.arrays(),
+            whole=whole,
+            fixed=single_of(layout, compiled.wanted, rows) if compiled.wanted else None,
+            opaque=interval_of(prepared.layout, compiled.opaque, rows) if compiled.opaque else None,
+            plain=plain,
+            most_lots=np.append(ranges.lots, 0.0),
+            most_cost=np.append(ranges.cost, 0.0),
+            atom=half_atoms(instruments, market),
+        )
 
 
 def half_atoms(instruments: Instruments, market: Market) -> Floats:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crossmargin._core.gate import Kind
+from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account.decision import FIGURES
 

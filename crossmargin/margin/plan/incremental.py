@@ -35,7 +35,8 @@ class Incremental:
         self.bound, self.wanted = bound, dict(wanted)
         self.numbers = {h.name: row for row, h in enumerate(bound.program.holdings)}
         for name, most in quanta.lots.items():
-            check.positive("largest lots", most, f"of {name}: sums are exact within what the quanta were chosen for")
+            rule = f"of {name}: sums are exact within what the quanta were chosen for"
+            check.positive("largest lots", float(np.max(most)), rule)
         self.layout = lay_out(bound, quanta)
         self.recomputed = any(node.op in FANS_OUT and not node.free for _, node in bound.program)
         nodes = list(self.wanted.values())

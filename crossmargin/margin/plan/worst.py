@@ -7,6 +7,7 @@ instrument and alternative, and for every term and key that it touches. The fiel
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -213,8 +214,7 @@ class Compiled:
         ]  # fmt: skip
 
     def constants(self, linears: Sequence[Linear], rows: int, magic: float, *, folded: bool) -> Floats:
-        """Constants by key, linear form and row; of a reduced term by key, one, and form, with rows beyond never least.
-        """
+        """Constants by key, linear form and row; of a reduced term by key and form, rows beyond never least."""
         count = max(len(x.const) for x in linears)
         if folded:
             found = np.full((count, 1, padded(len(linears))), np.inf)
@@ -278,14 +278,24 @@ class Compiled:
 
     # ---- as arrays -------------------------------------------------------------------------
 
-    def arrays(self) -> tuple[Integers | Floats | int, ...]:
-        """What ``_core.gate.Tables`` takes of them, in its order."""
-        return (
-            table("alternatives", self.alternatives), table("terms", self.term_rows), table("touches", self.touches),
-            self.touch_start, table("points", self.points), np.array([*self.laid.lists, 0], dtype=np.int64),
-            on_lines([*self.laid.figures, np.zeros(LINE)]), floats(self.alternative_magic), floats(self.term_magic),
-            floats(self.sum_magic), self.sums, self.n_sums, self.block, self.laid.state,
-        )  # fmt: skip
+    def arrays(self) -> dict[str, Any]:
+        """What ``_core.tables.Tables`` takes of them."""
+        return {
+            "alternatives": table("alternatives", self.alternatives),
+            "keyed": table("terms", self.term_rows),
+            "touches": table("touches", self.touches),
+            "touch_start": self.touch_start,
+            "points": table("points", self.points),
+            "lists": np.array([*self.laid.lists, 0], dtype=np.int64),
+            "figures": on_lines([*self.laid.figures, np.zeros(LINE)]),
+            "alternative_magic": floats(self.alternative_magic),
+            "term_magic": floats(self.term_magic),
+            "sum_magic": floats(self.sum_magic),
+            "sums": self.sums,
+            "n_sums": self.n_sums,
+            "block": self.block,
+            "state": self.laid.state,
+        }
 
 
 def rounded(x: Floats, magic: float) -> Floats:
@@ -333,6 +343,17 @@ def content_of_form(x: Linear) -> bytes:
     tables = [("", x.const), *sorted((str(path), c) for path, c in x.coefficient.items() if c.any())]
     tables += [(f"{p.path} {p.row}", p.factor) for p in x.points]
     return b"\0".join(f"{name} {c.shape}".encode() + np.ascontiguousarray(c).tobytes() for name, c in tables)
+
+
+def nothing() -> dict[str, Any]:
+    """The same where the engine keeps no worst fills."""
+    empty = {name: table(name, []) for name in FIELDS}
+    one = np.zeros(1, dtype=np.int64)
+    return {
+        "alternatives": empty["alternatives"], "keyed": empty["terms"], "touches": empty["touches"], "touch_start": one,
+        "points": empty["points"], "lists": one, "figures": np.zeros(LINE), "alternative_magic": np.zeros(1),
+        "term_magic": np.zeros(1), "sum_magic": np.zeros(1), "sums": 0, "n_sums": 0, "block": 0, "state": 0,
+    }  # fmt: skip
 
 
 def table(name: str, rows: Sequence[Sequence[int]]) -> Integers:

@@ -1,7 +1,8 @@
 """Asks the gate of crossmargin by its address, from a loop without the interpreter."""
 
 from libc.stdint cimport int32_t, int64_t
-from crossmargin._core.gate cimport PLACE, Event, gate_apply, gate_check, gate_sequence
+from crossmargin._core.events cimport PLACE, Event
+from crossmargin._core.gate cimport gate_apply, gate_check, gate_sequence
 from crossmargin._core.status cimport Status
 
 

@@ -1,0 +1,1 @@
+"""Trades and money at the gate; for cimport alone."""

@@ -1,0 +1,1 @@
+"""Where an account stands; for cimport alone."""

@@ -1,0 +1,1 @@
+"""Worst fills kept term by term; for cimport alone."""
