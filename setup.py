@@ -81,7 +81,7 @@ def compile_flags(stem: str, level: str = "baseline") -> list[str]:
 def macros(stem: str) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = TRACE_MACROS if TRACE else []
     if PORTABLE:
-        found = [*found, ("CROSSMARGIN_PORTABLE", None)]
+        found = [*found, ("CROSSMARGIN_PORTABLE", None), ("EXACT_PORTABLE", None)]
     if stem == "black_strict":
         found = [*found, ("LANES_UNFUSED", None)]
     return [*found, ("CROSSMARGIN_LEVELS", str(len(LEVELS)))] if stem == "status" else found

@@ -1,12 +1,13 @@
 """What ``make check`` runs, one step after the other; writes the summary to docs/checks.md.
 
 Steps: the tests, lint and types, the benchmarks, mutants, long fuzzing, kernels at lower instruction levels and without
-vectors, bounds-checked kernels, sanitized kernels.
+vectors, bounds-checked kernels, sanitized kernels, threads under their sanitizer, the hosts of the examples.
 """
 
 import datetime
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 BUILT = ROOT / "build" / "check"
 LEVEL_TESTS = "tests/_core/test_levels.py"  # compares levels, whichever is loaded
-KERNEL_TESTS = ["tests/_core", "tests/margin/plan", "tests/margin/sensitivity", "tests/margin/test_delta_gamma_vega.py"]
+GATE_TESTS = [f"tests/account/test_{name}.py" for name in ("bounds", "gate_machine", "gate_fuzz", "gate_threads")]
+KERNEL_TESTS = ["tests/_core", "tests/margin/plan", "tests/margin/sensitivity", "tests/margin/test_delta_gamma_vega.py",
+                *GATE_TESTS]
 
 
 def runtime(name: str) -> str:
@@ -78,7 +81,7 @@ def lint() -> list[str]:
 
 
 def fuzz() -> list[str]:
-    return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "8"})
+    return pytest("-m", "not slow_build", env=os.environ | {"CROSSMARGIN_FUZZ": "8", "CROSSMARGIN_EVENTS": "1000000"})
 
 
 def benchmarks() -> list[str]:
@@ -130,9 +133,48 @@ def sanitized() -> list[str]:
     return pytest("--capture=sys", *KERNEL_TESTS, "-m", "not slow_build", env=env)  # a report must reach the log
 
 
+def raced() -> list[str]:
+    """Threads on one engine: the sanitizer must find nothing, and must find a race that is there on purpose."""
+    env = install("threads", CROSSMARGIN_SANITIZE="thread")
+    env |= {"LD_PRELOAD": runtime("libtsan.so"), "TSAN_OPTIONS": "exitcode=66 report_signal_unsafe=0"}
+    loaded_from("threads", env)
+    done = subprocess.run([PYTHON, "-P", "tests/account/race.py"], cwd=ROOT, env=env, capture_output=True, text=True)
+    if done.returncode != 66 or "data race" not in done.stderr:
+        raise SystemExit("the thread sanitizer did not report a race that is there on purpose")
+    return pytest("--capture=sys", "tests/account/test_gate_threads.py", env=env)
+
+
+def interpreter() -> str | None:
+    """A Python that nautilus_trader runs on."""
+    if sys.version_info >= (3, 12):
+        return PYTHON
+    return next(filter(None, map(shutil.which, ("python3.12", "python3.13"))), None) or newer_beside()
+
+
+def newer_beside() -> str | None:
+    """One that a version manager keeps beside this one."""
+    beside = sorted(Path(sys.base_prefix).parent.glob("3.1[23].*/bin/python"))
+    return str(beside[0]) if beside else None
+
+
+def hosts() -> list[str]:
+    """Every host runs as its page says; nautilus_trader's with a Python that has it."""
+    run([PYTHON, "examples/hosts/orderbook/run.py", "100000"])
+    run([PYTHON, "examples/hosts/c/run.py", "200000"])
+    found = interpreter()
+    if found is None:
+        return ["no Python 3.12 or later here: the nautilus host was not run"]
+    folder = BUILT / "nautilus"
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    run([found, "-m", "venv", str(folder)])
+    run([str(folder / "bin" / "pip"), "install", "--quiet", ".[nautilus,cli]", "pytest", "hypothesis"])
+    run([str(folder / "bin" / "python"), "-P", "examples/hosts/nautilus/backtest.py"])
+    return run([str(folder / "bin" / "pytest"), "-q", "tests/interop"])
+
+
 STEPS = {"tests": tests, "lint and types": lint, "benchmarks": benchmarks, "mutants": mutation, "long fuzzing": fuzz,
          "instruction levels": levels, "portable path": portable, "bounds checks": debug,
-         "address and undefined-behaviour sanitizers": sanitized}
+         "address and undefined-behaviour sanitizers": sanitized, "thread sanitizer": raced, "hosts": hosts}
 
 
 def main() -> None:

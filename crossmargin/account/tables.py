@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -182,7 +183,7 @@ class Source:
         plain = np.zeros(len(bound.program.nodes))
         if self.orders != "worst_fill":
             free, atom = np.full(len(instruments) + 1, np.inf), half_atoms(instruments, market)
-            open_range = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
+            open_range: dict[str, Any] = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
             return Tables(**nothing(), whole=whole, fixed=None, opaque=None, **open_range)
         compiled = self.compiled(prepared)
         return Tables(
