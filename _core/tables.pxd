@@ -15,5 +15,6 @@ cdef class Tables:
     cdef const double* most_cost
     cdef const double* atom
     cdef Py_ssize_t rows
+    cdef readonly Py_ssize_t n_opaque
     cdef bint fits(self, Tables other)
     cdef void load(self, Engine* e)

@@ -10,6 +10,8 @@ Floats = NDArray[float64]
 class Tables:
     """What a market and a parameter set give an engine: compiled worst fills, the plan, ranges, half atoms."""
 
+    n_opaque: int  # parts without linear forms
+
     def __init__(
         self, alternatives: Integers, keyed: Integers, touches: Integers, touch_start: Integers, points: Integers,
         lists: Integers, figures: Floats, alternative_magic: Floats, term_magic: Floats, sum_magic: Floats, sums: int, n_sums: int,

@@ -37,7 +37,7 @@ cdef class Tables:
         w.sums, w.n_sums, w.block, w.state = sums, n_sums, block, state
         self.whole, self.fixed, self.opaque, self.plain = whole, fixed, opaque, &plain[0]
         self.most_lots, self.most_cost, self.atom = &most_lots[0], &most_cost[0], &atom[0]
-        self.rows = 0
+        self.rows, self.n_opaque = 0, 0 if opaque is None else opaque.bounds.n_wanted
         for i in range(w.n_alternatives):
             self.rows = max(self.rows, w.alternatives[i].stride)
         self.rows += w.n_sums

@@ -41,6 +41,8 @@ class RiskEngine(Gate):
     ("surplus"), or if equity / maintenance does not fall ("ratio"). ``strict``: an account or instrument in REDUCING
     takes reduce-only orders alone, otherwise whatever reduces.
 
+    ``recomputed`` says what a check computes anew, and over how many nodes.
+
     ``check place amend cancel trigger trade sweep health read`` take handles and return a ``Status``, 0 done or
     accepted; lots > 0 buys; prices are ticks. What answers otherwise has changed nothing.
     """
@@ -69,13 +71,21 @@ class RiskEngine(Gate):
         }  # fmt: skip
         of_rows, of_assets = bits_of(prepared.instruments)
         self.bits = {"instrument": of_rows, "asset": of_assets}
-        holdable = held_by(prepared, orders)
+        holdable, tables = held_by(prepared, orders), self.source.of(prepared)
+        self.recomputed = self.said(tables)
         super().__init__(
-            self.source.of(prepared), contracts(prepared.instruments, of_rows, holdable, self.fee),
+            tables, contracts(prepared.instruments, of_rows, holdable, self.fee),
             np.where(holdable["balance"], of_assets, -1),
             accounts=self.capacity.accounts, slots=self.capacity.slots, orders=self.capacity.orders,
             journal=self.capacity.journal, policy=POLICIES.index(orders), by_ratio=reducing == "ratio", strict=strict,
         )  # fmt: skip
+
+    def said(self, tables: Tables) -> str:
+        """What a check computes anew, with its cost: nothing, intervals of some parts, or the plan over all rows."""
+        nodes = sum(not node.free for node in self.prepared.program.nodes) - len(self.prepared.layout.zeros)
+        if self.orders_policy != "worst_fill":
+            return f"the plan: {nodes} nodes over the account's rows"
+        return f"intervals of {tables.n_opaque} parts: {nodes} nodes over the account's rows" if tables.n_opaque else "nothing"
 
     @property
     def instruments(self) -> Instruments:
@@ -229,7 +239,7 @@ class RiskEngine(Gate):
         bits = ALL_BITS if everything else moved_bits(self.prepared.bound, fresh.bound, self.bits)
         status = self.load(kind, time, tables, bits, np.array([*digest, count], dtype=np.int64))
         if status == Status.OK:
-            self.prepared = fresh
+            self.prepared, self.recomputed = fresh, self.said(tables)
         return status
 
     # ---- questions -------------------------------------------------------------------------

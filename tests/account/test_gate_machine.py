@@ -245,6 +245,18 @@ def machine(name, policy):
             return other
 
         @invariant()
+        def reduce_only_orders_never_flip(self):
+            held = {(account, item): lots for account, item, lots, *_ in self.engine.positions()}
+            may = {}
+            for account, _, item, lots, effective, _, flags in self.engine.orders():
+                assert abs(effective) <= abs(lots)
+                if flags & Flag.REDUCE_ONLY and effective:
+                    may[account, item] = may.get((account, item), 0) + effective
+            for key, effective in may.items():
+                assert effective * held[key] < 0
+                assert abs(effective) <= abs(held[key])
+
+        @invariant()
         def money_is_conserved(self):
             assert not any(self.engine.imbalance().values())
 

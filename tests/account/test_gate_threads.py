@@ -118,3 +118,11 @@ def test_events_of_the_past_are_refused():
     assert engine.place(0, 1, 0, 1, 1000, time=100) == Status.OK
     assert engine.place(0, 2, 0, 1, 1000, time=99) == Status.TIME
     assert engine.time == 100
+
+
+def test_an_engine_says_what_its_checks_cost():
+    """Nothing where the forms hold everything; else the nodes that are computed anew at each."""
+    assert opened(journal=0).recomputed == "nothing"
+    room = Capacity(accounts=1, slots=2, orders=2, journal=0)
+    assert RiskEngine(prepared("tiered"), capacity=room).recomputed.startswith("intervals of 1 parts: ")
+    assert RiskEngine(prepared("tiered"), orders="venue", capacity=room).recomputed.startswith("the plan: ")
