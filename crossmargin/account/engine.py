@@ -85,7 +85,9 @@ class RiskEngine(Gate):
         nodes = sum(not node.free for node in self.prepared.program.nodes) - len(self.prepared.layout.zeros)
         if self.orders_policy != "worst_fill":
             return f"the plan: {nodes} nodes over the account's rows"
-        return f"intervals of {tables.n_opaque} parts: {nodes} nodes over the account's rows" if tables.n_opaque else "nothing"
+        if not tables.n_opaque:
+            return "nothing"
+        return f"intervals of {tables.n_opaque} parts: {nodes} nodes over the account's rows"
 
     @property
     def instruments(self) -> Instruments:
