@@ -58,7 +58,7 @@ class Counts:
 counts = Counts()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def every_account_passes_through_the_gate():
     """The figures that rows are compared with are the engine's, whatever method they ask."""
     original = through_gate.Prepared.requirement
