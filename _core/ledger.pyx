@@ -6,7 +6,7 @@ Every function checks before it changes: what answers other than OK has changed 
 less open costs, plus what the totals hold, less deposits is 0 for every asset, always.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from crossmargin._core.exact cimport EXACT_CEIL, EXACT_EVEN, EXACT_FLOOR, EXACT_TRUNC, exact_add, exact_mul_div
 from crossmargin._core.status cimport Status
 
@@ -147,10 +147,11 @@ cdef int32_t find_level(const Ledger* g, const Slot* s, int64_t lots, int64_t ti
 
 
 cdef void resize(Ledger* g, int64_t account, int32_t slot, int32_t level, int64_t lots) noexcept nogil:
-    """Change what a level may fill, and what that costs; the cost was found to fit when its orders came."""
+    """Change what a level may fill, and what that costs; a cost beyond 64 bits is as large as they go."""
     cdef Level* v = &g.level[level]
     v.lots += lots
-    reserved_cost(&g.contract[g.held[account * g.n_slots + slot]], v.lots, v.ticks, &v.cost)
+    if reserved_cost(&g.contract[g.held[account * g.n_slots + slot]], v.lots, v.ticks, &v.cost) != Status.OK:
+        v.cost = INT64_MAX
 
 
 cdef void join_level(Ledger* g, int32_t number) noexcept nogil:

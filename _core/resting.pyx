@@ -359,14 +359,14 @@ cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t t
     if status == Status.OK and accepted:
         return Status.OK
     if status == Status.OK:
-        status = amend_reduces(g, number, lots, ticks, &old)
+        status = amend_reduces(g, number, lots, ticks)
         if status == Status.OK:
             return status
     requote(g, number, old.lots, old.ticks)
     return status
 
 
-cdef Status amend_reduces(State* g, int32_t number, int64_t lots, int64_t ticks, const Order* old) noexcept nogil:
+cdef Status amend_reduces(State* g, int32_t number, int64_t lots, int64_t ticks) noexcept nogil:
     """Whether the order as amended reduces, beside an account without it."""
     cdef Ledger* b = &g.engine.ledger
     cdef Order* o = &b.order[number]
@@ -410,7 +410,7 @@ cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
     put_slot(&g.engine, account, o.slot, 1.0)
     status = judge(g, account, &accepted)
     if status == Status.OK and not accepted:
-        status = amend_reduces(g, number, o.lots, o.ticks, o)
+        status = amend_reduces(g, number, o.lots, o.ticks)
     if status != Status.OK:
         put_slot(&g.engine, account, o.slot, -1.0)
         leave_level(b, number)

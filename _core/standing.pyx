@@ -210,6 +210,16 @@ cdef Status fresh(Engine* e, int64_t account) noexcept nogil:
     return status
 
 
+cdef Status run_fixed(Engine* e, const Source* feeds, bint exact) noexcept nogil:
+    """The nodes that no fill moves; unrounded if not ``exact``."""
+    cdef const double* magic = e.fixed.b.magic
+    cdef Status status
+    e.fixed.b.magic = magic if exact else e.plain
+    status = run_single(e.fixed, feeds)
+    e.fixed.b.magic = magic
+    return status
+
+
 cdef Status rebase(Engine* e, int64_t account) noexcept nogil:
     """Take in balances that changed."""
     cdef Source feeds[N_FEEDS]
@@ -223,7 +233,10 @@ cdef Status rebase(Engine* e, int64_t account) noexcept nogil:
         return Status.OK
     status = feed(e, account, False, False, feeds)
     if status == Status.OK:
-        status = run_single(e.fixed, feeds)
+        status = run_fixed(e, feeds, exact)
+        if status == Status.RANGE:  # balances beyond what sums are exact for
+            standing_of(e, account).beyond, exact = 1, False
+            status = run_fixed(e, feeds, exact)
     if status != Status.OK:
         return status
     for i in range(e.worst.n_alternatives):
