@@ -22,7 +22,8 @@ LEVELS = {
     "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
 }
 GATHER = "-mtune=icelake-server"  # lookups in a table are vectorised under this tuning alone
-SOURCES = {"margin": (), "limits": (), "black_polynomial": (), "black_table": (GATHER,)}
+SOURCES = {"margin": (), "limits": (), "black_polynomial": (), "black_table": (GATHER,), "latency": (),
+           "derive_check": ("-ffp-contract=off",)}
 
 
 def compiler() -> str | None:
