@@ -14,7 +14,7 @@ from floors.library import argument, library
 from machine import level
 
 QUANTILES = (0.5, 0.99, 0.999)
-NEAR, FAR = 1 << 13, 1 << 18  # buckets, one a tick: a hot call fits the first caches, a rebuilt account fits at all
+NEAR, FAR = 1 << 13, 1 << 20  # buckets, one a tick: those of hot calls fit the caches, those of the slowest reach 300 us and more
 WORDS, KINDS = 12, 24
 Questions = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # accounts, instruments, lots, ticks
 

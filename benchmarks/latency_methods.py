@@ -13,7 +13,7 @@ from crossmargin.account.engine import held_by
 from crossmargin.errors import CrossmarginError
 from crossmargin.instruments import Payoff
 from crossmargin.margin import Prepared
-from latency_host import Host, agree
+from latency_host import FAR, Host, agree
 from latency_report import Row
 from latency_sizes import Sizes
 
@@ -22,11 +22,15 @@ DEAR = 4.0  # a check that costs more of the batch's account than that is flagge
 
 
 def desks() -> dict[str, Prepared]:
-    """The methods that the gate's tests use."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    from account import gate_desks
+    """The methods that the gate's tests use; modules here have names of folders there."""
+    here, path = Path(__file__).resolve().parent, sys.path[:]
+    sys.path[:] = [str(here.parent / "tests"), *(p for p in path if Path(p).resolve() != here)]
+    try:
+        from account import gate_desks
 
-    return {name: gate_desks.prepared(name) for name in gate_desks.DESKS}
+        return {name: gate_desks.prepared(name) for name in gate_desks.DESKS}
+    finally:
+        sys.path[:] = path
 
 
 def methods(host: Host, sizes: Sizes, empty) -> tuple[list[Row], int]:
@@ -90,11 +94,14 @@ def method(host: Host, sizes: Sizes, name: str, prepared: Prepared, policy: str)
     asked = (np.zeros(512, dtype=np.int64), chosen.astype(np.int64), lots.astype(np.int64), ticks.astype(np.int64))
     agreed = agree(engine, asked)
     n, before = sizes.method_calls, np.array(engine.counts())
-    spread = host.checks(engine, n, asked)
+    spread = host.checks(engine, n, asked, np.zeros(FAR, dtype=np.int64))
     checks, anew, _ = np.array(engine.counts()) - before
     each = host.stream(engine, n, asked)
+    statuses = np.zeros(len(chosen), dtype=np.int32)
+    engine.check_many(*asked, statuses)
     share, (batch, why) = anew / max(checks, 1), batch_cost(host, prepared, engine, policy)
-    work = f"{name}, {policy}, {len(engine.positions())} positions, {100 * share:.0f} % of checks ran the plan anew"
+    work = (f"{name}, {policy}, {len(engine.positions())} positions; {100 * np.mean(statuses == 0):.0f} % accepted, "
+            f"{100 * share:.0f} % ran the plan anew")
     flagged = batch is not None and each > DEAR * batch
     beside = why or ("batch, an account" + (f"; above {DEAR:g}" if flagged else ""))
     return Row("e", work, spread, each, beside, batch, each / batch if batch else None), agreed
