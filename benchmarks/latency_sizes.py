@@ -21,7 +21,7 @@ class Sizes:
 
 FULL = Sizes(
     calls=10_000_000, cold=10_000_000, asked=4_000_000, python=500_000, accounts=1_000_000, wide_accounts=20_000,
-    marks=5_000, stream_accounts=200_000, batches=100, events=20_000, swept=100_000, method_calls=200_000,
+    marks=5_000, stream_accounts=200_000, batches=100, events=100_000, swept=100_000, method_calls=100_000,
 )  # fmt: skip
 QUICK = Sizes(
     calls=20_000, cold=20_000, asked=20_000, python=2_000, accounts=5_000, wide_accounts=200, marks=20,

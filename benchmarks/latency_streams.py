@@ -10,14 +10,14 @@ from latency_report import Row
 from latency_sizes import Sizes
 
 UNDERLYINGS, OF_EACH, LISTED = 20, 100, 12  # instruments that an account trades
-SHARES = {"amend": 0.35, "cancel": 0.35, "place": 0.25, "fill": 0.05}
+SHARES = {"amend": 0.47, "cancel": 0.23, "place": 0.25, "fill": 0.05}
 SLICES = 4  # of a batch: events, then a quarter of the sweep
 
 
 class Flow:
     """Events of accounts drawn by Zipf's law; it knows which orders live, so that all of them name one that does.
 
-    More orders are cancelled than placed: where none is left to cancel one is placed.
+    About as many are cancelled or filled as are placed, so that the number of those that rest stays about the same.
     """
 
     def __init__(self, rng: np.random.Generator, accounts: int, n_items: int) -> None:
