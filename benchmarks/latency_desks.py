@@ -18,7 +18,7 @@ from latency_host import Host, Questions, events
 from sizes import GRID
 
 AS_OF, DAY, INDEX, EXPIRIES = 1_700_000_000 * 10**9, 86_400 * 10**9, 2000.0, 5
-CASH = 10**14  # atoms of each account: 1e8, so that checks are accepted
+CASH = 8 * 10**12  # atoms of each account, so that checks are accepted: of a million accounts less than 2^63
 LOW, HIGH = 900, 1100  # ticks of orders
 
 

@@ -72,7 +72,7 @@ def mixed(host: Host, sizes: Sizes, empty) -> tuple[list[Row], int]:
     """Marks are made by the host between batches and are not timed; the C events are, one by one."""
     rng, prepared, n = np.random.default_rng(5), one_slot(UNDERLYINGS, OF_EACH), sizes.stream_accounts
     engine = engine_of(prepared, n, 16, 2**20)
-    enrol(host, engine, n)
+    enrol(host, engine, n, min(8 * 10**18 // n, 10**14))  # the busiest has a twelfth of all orders
     items = (np.arange(n)[:, None] * 7 + np.arange(3) * 131) % len(prepared.instruments)
     bring(host, engine, items, signed(rng, items.shape))
     engine.sweep(0, n)
@@ -91,7 +91,7 @@ def mixed(host: Host, sizes: Sizes, empty) -> tuple[list[Row], int]:
             refused += host.apply(engine, rows, bucket)
             rebuilt += engine.sweep(part * n // SLICES, n // SLICES)
     agreed = agree(engine, questions(rng, 2_000, n, np.arange(len(prepared.instruments))))
-    assert refused.sum() < 0.01 * sizes.batches * sizes.events, refused
+    assert refused.sum() < 0.05 * sizes.batches * sizes.events, refused
     work = f"mixed stream, {n:,} accounts by Zipf, {UNDERLYINGS} underlyings, {sizes.batches} marks"
     counts = {Kind.AMEND: "amend", Kind.CANCEL: "cancel", Kind.PLACE: "place", Kind.TRADE: "fill"}
     rows = [Row("c", f"{work}: {word}", host.spread(bucket[kind]), beside=f"refused {refused[kind]:,}")
