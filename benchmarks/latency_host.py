@@ -14,7 +14,7 @@ from floors.library import argument, library
 from machine import level
 
 QUANTILES = (0.5, 0.99, 0.999)
-NEAR, FAR = 1 << 13, 1 << 20  # buckets, one a tick: those of hot calls fit the caches, those of the slowest reach 300 us and more
+NEAR, FAR = 1 << 13, 1 << 21  # buckets, one a tick: those of hot calls fit the caches, the others reach half a millisecond
 WORDS, KINDS = 12, 24
 Questions = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # accounts, instruments, lots, ticks
 
@@ -25,6 +25,7 @@ class Spread:
 
     quantiles: tuple[float, ...]
     count: int
+    most: float  # the last bucket: a quantile there is that or more
 
     def __sub__(self, other: "Spread") -> tuple[float, ...]:
         return tuple(max(a - b, 0.0) for a, b in zip(self.quantiles, other.quantiles, strict=True))
@@ -66,10 +67,10 @@ class Host:
         return int(getattr(self.library, name)(*given))
 
     def spread(self, bucket: np.ndarray) -> Spread:
-        """Quantiles of a histogram; those beyond its last bucket are at least that."""
+        """Quantiles of a histogram."""
         total = int(bucket.sum())
         at = np.searchsorted(np.cumsum(bucket), np.array(QUANTILES) * total)
-        return Spread(tuple((at / self.ticks_per_ns).tolist()), total)
+        return Spread(tuple((at / self.ticks_per_ns).tolist()), total, (len(bucket) - 1) / self.ticks_per_ns)
 
     def empty(self, n: int) -> Spread:
         bucket = np.zeros(NEAR, dtype=np.int64)
@@ -83,10 +84,13 @@ class Host:
         seen = np.flatnonzero(bucket > 10)
         return float(np.gcd.reduce(seen) / self.ticks_per_ns) if len(seen) else 0.0
 
-    def checks(self, engine: RiskEngine, n: int, asked: Questions, bucket: np.ndarray | None = None) -> Spread:
-        """Every call timed alone."""
-        bucket = np.zeros(FAR if len(asked[0]) > NEAR else NEAR, dtype=np.int64) if bucket is None else bucket
+    def time(self, engine: RiskEngine, n: int, asked: Questions, bucket: np.ndarray) -> None:
+        """Every call timed alone, into a histogram."""
         self.call("checks", address("gate_check"), engine.address, n, len(asked[0]), *asked, bucket, len(bucket))
+
+    def checks(self, engine: RiskEngine, n: int, asked: Questions, buckets: int = NEAR) -> Spread:
+        bucket = np.zeros(buckets, dtype=np.int64)
+        self.time(engine, n, asked, bucket)
         return self.spread(bucket)
 
     def stream(self, engine: RiskEngine, n: int, asked: Questions) -> float:

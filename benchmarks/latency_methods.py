@@ -94,7 +94,7 @@ def method(host: Host, sizes: Sizes, name: str, prepared: Prepared, policy: str)
     asked = (np.zeros(512, dtype=np.int64), chosen.astype(np.int64), lots.astype(np.int64), ticks.astype(np.int64))
     agreed = agree(engine, asked)
     n, before = sizes.method_calls, np.array(engine.counts())
-    spread = host.checks(engine, n, asked, np.zeros(FAR, dtype=np.int64))
+    spread = host.checks(engine, n, asked, FAR)
     checks, anew, _ = np.array(engine.counts()) - before
     each = host.stream(engine, n, asked)
     statuses = np.zeros(len(chosen), dtype=np.int32)
@@ -103,7 +103,7 @@ def method(host: Host, sizes: Sizes, name: str, prepared: Prepared, policy: str)
     work = (f"{name}, {policy}, {len(engine.positions())} positions; {100 * np.mean(statuses == 0):.0f} % accepted, "
             f"{100 * share:.0f} % ran the plan anew")
     flagged = batch is not None and each > DEAR * batch
-    beside = why or ("batch, an account" + (f"; above {DEAR:g}" if flagged else ""))
+    beside = why or ("batch, an account" + (" without its orders" if policy == "worst_fill" else "") + (f"; above {DEAR:g}" if flagged else ""))
     return Row("e", work, spread, each, beside, batch, each / batch if batch else None), agreed
 
 

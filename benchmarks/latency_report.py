@@ -9,13 +9,15 @@ from report import table
 HEAD = ("case", "work", "p50", "p99", "p99.9", "count", "each", "beside", "theirs", "ratio", "target", "met")
 TITLE = """# Latency of the gate
 
-Written by `{command}`. Times in ns. A call is timed alone between two serialised reads of the time-stamp counter, into a
-histogram of one bucket a tick: p50, p99, p99.9 and the count are of that, the counter's own cost included, which the
-first row has alone (an empty loop). The counter of this machine moves in steps of about {tick:.0f} ns, so that a quantile of a
-call of tens of ns is coarse; "each" is therefore the same work back to back, total time by calls, least of three. Back to
-back the processor overlaps a call with the next, alone it cannot: a target of a single call is held against the greater of "each"
-and the p50 less that of the empty loop; one of a distribution against quantiles less the empty loop's. "theirs" is the floor
-or other work of the same run that "beside" names; a ratio is ours over theirs.
+Written by `{command}`. Times in ns.
+
+A call is timed alone, between two serialised reads of the time-stamp counter, into a histogram of one bucket a tick: p50, p99,
+p99.9 and count are of that, the counter's own cost included, which the first row has alone (an empty loop). The counter
+of this machine moves in steps of about {tick:.0f} ns, so a quantile of tens of ns is coarse; "each" is therefore the same work
+back to back, total time by calls, least of three. Back to back the processor overlaps a call with the next, alone it cannot:
+a target of one call is held against the greater of "each" and the p50 less that of the empty loop, one of a
+distribution against quantiles less the empty loop's. "theirs" is the floor or other work of the same run that "beside"
+names; a ratio is ours over theirs.
 That latency does not grow with what an account holds is claimed for (a) alone: between marks.
 """
 
@@ -46,7 +48,7 @@ class Row:
         return "absent" if self.ratio is None else ("met" if self.ratio <= self.within else "missed")
 
     def cells(self, judged: bool) -> tuple[str, ...]:
-        quantiles = [figure(q) for q in self.spread.quantiles] if self.spread else ["-"] * 3
+        quantiles = [quantile(q, self.spread.most) for q in self.spread.quantiles] if self.spread else ["-"] * 3
         count = self.spread.count if self.spread else self.count
         target = self.target or (f"<= {self.within:g}" if self.within is not None else "-")
         return (self.case, self.work, *quantiles, "-" if count is None else f"{count:,}", figure(self.each), self.beside,
@@ -58,6 +60,10 @@ def figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def quantile(value: float, most: float) -> str:
+    return f">= {figure(most)}" if value >= most else figure(value)
 
 
 def against(ours: float, theirs: float | None) -> float | None:
