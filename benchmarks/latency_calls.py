@@ -73,7 +73,8 @@ def from_python(engine: RiskEngine, asked: Questions, sizes: Sizes, ours: float)
         Row("a", "the same, hot, `engine.check` from Python", None, least[0], f"empty method {least[1]:.1f} + 1.2 x C",
             allowed, least[0] / allowed, 1.0, count=sizes.python),
         Row("a", "the same, held against one that answers a plain integer", None, least[0],
-            f"empty method of two integers {least[2]:.1f} + 1.2 x C", plain_answer, least[0] / plain_answer, count=sizes.python),
+            f"empty method of two integers {least[2]:.1f} + 1.2 x C", plain_answer, least[0] / plain_answer,
+            count=sizes.python),
     ]  # fmt: skip
 
 

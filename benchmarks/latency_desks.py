@@ -129,7 +129,8 @@ def rest(host: Host, engine: RiskEngine, items: np.ndarray, levels: int, rng: np
     """Give every account one order in each of its first instruments, each a level of its own."""
     owner, chosen = np.repeat(np.arange(len(items)), levels), items[:, :levels].ravel()
     lots = rng.integers(1, 4, owner.size) * rng.choice((-1, 1), owner.size)
-    host.load(engine, events(Kind.REST, owner, np.arange(owner.size) + 1, chosen, lots, rng.integers(LOW, HIGH, owner.size)))
+    ticks = rng.integers(LOW, HIGH, owner.size)
+    host.load(engine, events(Kind.REST, owner, np.arange(owner.size) + 1, chosen, lots, ticks))
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...], most: int = 9) -> np.ndarray:

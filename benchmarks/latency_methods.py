@@ -1,4 +1,4 @@
-"""(e) Every method of the gate's tests under both order policies: how often a check runs the plan anew, and what it costs."""
+"""(e) Every method of the gate's tests, both order policies: how often a check runs the plan anew, what it costs."""
 
 import sys
 from fractions import Fraction
