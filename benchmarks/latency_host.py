@@ -14,7 +14,7 @@ from floors.library import argument, library
 from machine import level
 
 QUANTILES = (0.5, 0.99, 0.999)
-NEAR, FAR = 1 << 13, 1 << 21  # buckets, one a tick: those of hot calls fit the caches, the others reach half a millisecond
+NEAR, FAR = 1 << 13, 1 << 21  # buckets, one a tick: those of hot calls fit the caches, the others reach 500 us
 WORDS, KINDS = 12, 24
 Questions = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # accounts, instruments, lots, ticks
 
@@ -106,7 +106,8 @@ class Host:
         """Apply events; how many of each kind were refused."""
         bucket = np.zeros((KINDS, 1), dtype=np.int64) if bucket is None else bucket
         refused = np.zeros(KINDS, dtype=np.int64)
-        self.call("events", address("gate_apply"), engine.address, len(events), events, bucket, bucket.shape[1], refused)
+        head = address("gate_apply"), engine.address, len(events)
+        self.call("events", *head, events, bucket, bucket.shape[1], refused)
         return refused
 
     def load(self, engine: RiskEngine, events: np.ndarray) -> None:

@@ -64,7 +64,8 @@ def filled(prepared: Prepared, policy: str, rng: np.random.Generator) -> tuple[R
     capacity = Capacity(accounts=1, slots=24, orders=128, journal=0, notional=1e8)
     engine = RiskEngine(prepared, orders=policy, capacity=capacity)
     assets = prepared.instruments.assets
-    engine.open("a", prepared.market.quote if prepared.market.quote in prepared.instruments.asset_index else assets[0].id)
+    quote = prepared.market.quote
+    engine.open("a", quote if quote in prepared.instruments.asset_index else assets[0].id)
     for number, asset in enumerate(assets):
         try:
             price = prepared.market.price(asset.id, asset.underlying) or 1.0
@@ -103,7 +104,8 @@ def method(host: Host, sizes: Sizes, name: str, prepared: Prepared, policy: str)
     work = (f"{name}, {policy}, {len(engine.positions())} positions; {100 * np.mean(statuses == 0):.0f} % accepted, "
             f"{100 * share:.0f} % ran the plan anew")
     flagged = batch is not None and each > DEAR * batch
-    beside = why or ("batch, an account" + (" without its orders" if policy == "worst_fill" else "") + (f"; above {DEAR:g}" if flagged else ""))
+    orders = "" if policy == "venue" else " without its orders"
+    beside = why or f"batch, an account{orders}{f'; above {DEAR:g}' if flagged else ''}"
     return Row("e", work, spread, each, beside, batch, each / batch if batch else None), agreed
 
 

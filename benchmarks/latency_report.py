@@ -51,8 +51,8 @@ class Row:
         quantiles = [quantile(q, self.spread.most) for q in self.spread.quantiles] if self.spread else ["-"] * 3
         count = self.spread.count if self.spread else self.count
         target = self.target or (f"<= {self.within:g}" if self.within is not None else "-")
-        return (self.case, self.work, *quantiles, "-" if count is None else f"{count:,}", figure(self.each), self.beside,
-                figure(self.theirs), "-" if self.ratio is None else f"{self.ratio:.2f}", target,
+        return (self.case, self.work, *quantiles, "-" if count is None else f"{count:,}", figure(self.each),
+                self.beside, figure(self.theirs), "-" if self.ratio is None else f"{self.ratio:.2f}", target,
                 self.answer if judged else "-")  # fmt: skip
 
 
@@ -81,7 +81,8 @@ def document(
     text += ["", f"C, Python and `check_many` gave the same answer to all of {agreed:,} questions.", ""]
     if judged:
         answers = [row.answer for row in rows]
-        text.append(f"Targets: met {answers.count('met')}, missed {answers.count('missed')}, absent {answers.count('absent')}.")
+        counts = ", ".join(f"{word} {answers.count(word)}" for word in ("met", "missed", "absent"))
+        text.append(f"Targets: {counts}.")
         text += [f"- missed: ({row.case}) {row.work}, beside {row.beside}" for row in rows if row.answer == "missed"]
     else:
         text.append("Small counts: all forms agree, no target is judged.")

@@ -127,8 +127,10 @@ def swept(host: Host, sizes: Sizes, empty) -> tuple[list[Row], int]:
     work = f"sweep of {n:,} accounts, 20 positions and 10 levels each"
     agreed = agree(engine, questions(rng, 2_000, n, np.arange(len(prepared.instruments))))
     return [
-        Row("d", "`engine.mark` of one underlying, 500 options, 45 scenarios, from Python", None, min(marks), count=len(marks)),
-        Row("d", f"{work}, an account", None, each, "`requirements(book)`, an account", batch, each / batch, 2.0, count=n),
+        Row("d", "`engine.mark` of one underlying, 500 options, 45 scenarios, from Python", None, min(marks),
+            count=len(marks)),
+        Row("d", f"{work}, an account", None, each, "`requirements(book)`, an account", batch, each / batch, 2.0,
+            count=n),
         Row("d", f"{work}, a term (30; the batch: 20)", None, each / 30, "the batch, a position", batch / 20,
             (each / 30) / (batch / 20), count=30 * n),
         Row("d", f"bytes touched, GB/s ({touched:,} an account, {account:,} of them its own)", None, rate,
@@ -155,7 +157,8 @@ def alike(engine, prepared, book: Book, n: int, most: int = 200) -> None:
     for account in np.linspace(0, n - 1, min(n, most)).astype(int).tolist():
         figures = engine.figures(account)
         ours = [figures["maintenance"], figures["equity_maintenance"]]
-        np.testing.assert_allclose(ours, [found.maintenance[account], found.equity_maintenance[account]], rtol=1e-9, atol=1e-3)
+        theirs = [found.maintenance[account], found.equity_maintenance[account]]
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-3)
 
 
 def read_rate(host: Host, rows: int, n: int) -> float:
