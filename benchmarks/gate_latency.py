@@ -32,7 +32,7 @@ NOTES = (
     "(b) One account, otherwise hot. The tables of both marks are made before; the swap is not timed, the rebuild of the account is.",
     "(c) A mark is `engine.mark` between two batches and is not timed; a quarter of the sweep follows each quarter of a batch, "
     "so that events meet accounts that it has not reached. By Zipf's law the busiest account has a twelfth of all orders, "
-    "thousands of them in each of its instruments.",
+    "more than a thousand in each of its instruments.",
     "(d) Bytes: the account's state, slots, levels and owner, once; a row of lots and one of costs a term.",
     '(e) "each" is a check back to back; ' "the batch is `values(book)` of 256 copies of the account, by 256.",
     "This process was kept on one core while another one ran other work, which shares the last cache and the memory: that, and "
