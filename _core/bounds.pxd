@@ -19,6 +19,7 @@ cdef struct Bounds:
     const double* plain       # no rounding
     const int64_t* weight     # per node: of a matcher, where its children's weights lie in ``weights``
     const double* weights
+    const int64_t* moved      # per node: whether a fill moves it
     const double* factor      # of each wanted node, in the surplus
     Py_ssize_t n_wanted
 

@@ -10,7 +10,8 @@ class Interval:
     """Memory for the intervals of a program; ``width``: doubles of its widest node."""
 
     def __init__(
-        self, single: Single, low: Floats, high: Floats, room: Floats, width: int, plain: Floats, weight: Integers,
+        self, single: Single, low: Floats, high: Floats, room: Floats, width: int, plain: Floats, moved: Integers,
+        weight: Integers,
         weights: Floats, factor: Floats,
     ) -> None: ...
     def shares(

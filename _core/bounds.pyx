@@ -7,10 +7,12 @@ is bent at 0 also at 0; a divisor that may be 0 makes it unbounded.
 
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from crossmargin._core.elements cimport (
-    Element, OP_ABS, OP_AT, OP_AT_WORST, OP_CONCAT, OP_EACH, OP_GROUP, OP_LEAST, OP_MATCH, OP_MOST, OP_MUL_DIV, OP_NORM,
-    OP_PICK, OP_QUOTIENT, OP_RESIDUAL, OP_SIDED, OP_SLOT, OP_TIERS, OP_TOTAL, element, stride_of, tiers,
+    Element, OP_ABS, OP_ADD, OP_AT, OP_AT_WORST, OP_BEST, OP_CONCAT, OP_EACH, OP_GROUP, OP_KTH, OP_LEAST, OP_MATCH,
+    OP_MAX,
+    OP_MIN, OP_MOST, OP_MUL_DIV, OP_NORM, OP_PICK, OP_POSITIVE, OP_QUOTIENT, OP_RESIDUAL, OP_ROOT, OP_ROUND, OP_SIDED,
+    OP_SLOT, OP_TAIL_MEAN, OP_TIERS, OP_TOTAL, OP_WORST, element, stride_of, tiers,
 )
 from crossmargin._core.operands cimport Operand, operand, parents, row_of
 from crossmargin._core.plan cimport IDENTITY, Batch, Node, run_node
@@ -92,6 +94,13 @@ cdef inline bint computed(const Batch* b, int64_t number) noexcept nogil:
     return b.nodes[number].keys == 0
 
 
+cdef inline bint rises(int64_t op) noexcept nogil:
+    """Whether a node rises with every argument: its lower end is that of theirs."""
+    return (op == OP_ADD or op == OP_MIN or op == OP_MAX or op == OP_POSITIVE or op == OP_ROOT or op == OP_WORST
+            or op == OP_BEST or op == OP_KTH or op == OP_TAIL_MEAN or op == OP_ROUND or op == OP_TOTAL or op == OP_LEAST
+            or op == OP_MOST or op == OP_AT or op == OP_CONCAT)
+
+
 cdef void corners(
     Bounds* s, const Node* node, Py_ssize_t i, const Operand (*x)[2], double* low, double* high
 ) noexcept nogil:
@@ -102,9 +111,14 @@ cdef void corners(
     cdef Py_ssize_t a, r, mask, zero, rows_in = s.run.b.nodes[args[0]].rows
     cdef Element e
     cdef bint bent = node.op == OP_ABS or node.op == OP_SIDED
+    cdef Py_ssize_t moving = 0  # arguments whose ends differ
+    for a in range(node.n_args):
+        moving |= <Py_ssize_t>(computed(&s.run.b, args[a]) and s.moved[args[a]]) << a
     e.op, e.n_args, e.rows, e.rows_in, e.variant = node.op, node.n_args, node.rows, rows_in, node.table
     e.tiers = s.run.b.nodes[args[1]].rows if node.n_args > 1 else 0
     for mask in range(1 << node.n_args):
+        if mask & ~moving:
+            continue
         for zero in range(2 if bent else 1):
             for a in range(node.n_args):
                 row[a], step[a] = row_of(&x[a][mask >> a & 1], i), x[a][0].step
@@ -264,11 +278,18 @@ cdef void bound_node(Bounds* s, Py_ssize_t number, const Fill* fills, Py_ssize_t
     cdef const Node* node = b.nodes + number
     cdef double* low = s.low + node.offset
     cdef double* high = s.high + node.offset
+    cdef double* scratch = b.scratch
     cdef int64_t op = node.op
+    if not s.moved[number]:
+        s.run.b.scratch = s.low
+        run_node(&s.run.b, number)
+        s.run.b.scratch = scratch
+        memcpy(high, low, b.count[node.axis] * node.rows * sizeof(double))
+        return
     if op == OP_SLOT or op == OP_EACH:
         both_ends(s, number)
         filled(s, node, fills, n, low, high)
-    elif op == OP_TOTAL or op == OP_LEAST or op == OP_MOST or op == OP_AT or op == OP_CONCAT:
+    elif rises(op):
         both_ends(s, number)
     elif op == OP_NORM:
         norm(s, node, number, low, high)
@@ -305,15 +326,16 @@ cdef class Interval:
 
     def __init__(
         self, Single single not None, double[::1] low not None, double[::1] high not None, double[::1] room not None,
-        Py_ssize_t width, const double[::1] plain not None, const int64_t[::1] weight not None,
-        const double[::1] weights not None, const double[::1] factor not None,
+        Py_ssize_t width, const double[::1] plain not None, const int64_t[::1] moved not None,
+        const int64_t[::1] weight not None, const double[::1] weights not None, const double[::1] factor not None,
     ):
-        self.arrays = (single, low, high, room, plain, weight, weights, factor)
+        self.arrays = (single, low, high, room, plain, moved, weight, weights, factor)
         if room.shape[0] < 6 * width or factor.shape[0] != single.program.n_wanted:
             raise ValueError("room must hold six rows, and each wanted node have a factor")
         self.bounds.run = &single.program
         self.bounds.low, self.bounds.high, self.bounds.room = &low[0], &high[0], &room[0]
         self.bounds.width, self.bounds.plain, self.bounds.weight = width, &plain[0], &weight[0]
+        self.bounds.moved = &moved[0]
         self.bounds.weights, self.bounds.factor, self.bounds.n_wanted = &weights[0], &factor[0], factor.shape[0]
 
     def shares(

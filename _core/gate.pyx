@@ -280,8 +280,8 @@ cdef class Gate:
     def check(self, int64_t account, int64_t instrument, int64_t lots, int64_t ticks):
         """Whether ``account`` may place an order: a ``Status``, 0 accepted. Changes nothing; lots > 0 buys."""
         if self.foreign():
-            return Status.BUSY
-        return check(&self.g, account, instrument, lots, ticks)
+            return <int>Status.BUSY
+        return <int>check(&self.g, account, instrument, lots, ticks)
 
     def check_many(
         self, const int64_t[::1] account not None, const int64_t[::1] instrument not None,
@@ -290,13 +290,13 @@ cdef class Gate:
         """``check`` of each of n orders alone, written to ``status``; releases the interpreter."""
         cdef int64_t n = account.shape[0]
         if not n == instrument.shape[0] == lots.shape[0] == ticks.shape[0] == status.shape[0]:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         if self.foreign():
-            return Status.BUSY
+            return <int>Status.BUSY
         if n:
             with nogil:
                 gate_check_many(&self.g, &account[0], &instrument[0], &lots[0], &ticks[0], n, &status[0])
-        return Status.OK
+        return <int>Status.OK
 
     def place(
         self, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags=0,
@@ -326,22 +326,22 @@ cdef class Gate:
     def apply(self, const int64_t[::1] event not None):
         """Apply an event of twelve words: sequence (ignored), time, kind, account and its fields."""
         if event.shape[0] != WORDS:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         if self.foreign():
-            return Status.BUSY
+            return <int>Status.BUSY
         if (<const Event*>&event[0]).kind == MARK or (<const Event*>&event[0]).kind == PARAMETERS:
-            return Status.MALFORMED  # they come with tables, by ``mark``
-        return apply(&self.g, <const Event*>&event[0])
+            return <int>Status.MALFORMED  # they come with tables, by ``mark``
+        return <int>apply(&self.g, <const Event*>&event[0])
 
     def event(self, int64_t kind, int64_t time, int64_t account=0, int64_t a=0, int64_t b=0, int64_t c=0, int64_t d=0,
               int64_t e=0, int64_t f=0, int64_t g=0, int64_t h=0):
         """Apply an event of any ``Kind`` but those that come with tables."""
         cdef Event v
         if self.foreign() or kind == MARK or kind == PARAMETERS:
-            return Status.BUSY if self.foreign() else Status.MALFORMED
+            return <int>Status.BUSY if self.foreign() else <int>Status.MALFORMED
         v.sequence, v.time, v.kind, v.account = 0, time if time else self.g.time, kind, account
         v.a, v.b, v.c, v.d, v.e, v.f, v.g, v.h = a, b, c, d, e, f, g, h
-        return apply(&self.g, &v)
+        return <int>apply(&self.g, &v)
 
     def load(
         self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None
@@ -352,9 +352,9 @@ cdef class Gate:
         cdef Event v
         cdef Status status
         if self.foreign():
-            return Status.BUSY
+            return <int>Status.BUSY
         if words.shape[0] != 5:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         memset(&v, 0, sizeof(v))
         v.time, v.kind = time if time else self.g.time, kind
         v.a, v.b, v.c, v.d, v.e = words[0], words[1], words[2], words[3], words[4]
@@ -368,23 +368,23 @@ cdef class Gate:
             self.tables = tables
             tables.load(&self.g.engine)
             bump(&self.g, bits)
-        return status
+        return <int>status
 
     def ask(self, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, int64_t asset, int64_t atoms,
             double[::1] figures not None):
         """What ``place`` would answer with ``atoms`` of an asset more, and the figures with the order resting."""
         cdef Status status
         if figures.shape[0] != N_FIGURES:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         if self.foreign():
-            return Status.BUSY
+            return <int>Status.BUSY
         if not known_account(&self.g, account) or not known_asset(&self.g, asset):
-            return Status.UNKNOWN
+            return <int>Status.UNKNOWN
         status = move(&self.g, account, asset, atoms)
         if status == Status.OK:
             status = ask_resting(&self.g, account, instrument, lots, ticks, &figures[0])
             move(&self.g, account, asset, -atoms)
-        return status
+        return <int>status
 
     def sweep(self, int64_t first, int64_t n):
         """Bring accounts [first, first + n) up to the last marks; how many had to be rebuilt. By the writer."""
@@ -398,19 +398,19 @@ cdef class Gate:
     def health(self, int64_t account, double[::1] figures not None):
         """Write every ``Figure``, quote currency; by the writer."""
         if figures.shape[0] != N_FIGURES or self.foreign():
-            return Status.BUSY if self.foreign() else Status.SHAPE
+            return <int>Status.BUSY if self.foreign() else <int>Status.SHAPE
         return gate_health(&self.g, account, &figures[0])
 
     def read(self, int64_t account, double[::1] figures not None):
         """The figures that ``health`` last wrote, by any thread, never half of them."""
         cdef int status
         if figures.shape[0] != N_FIGURES:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         with nogil:
             status = gate_read(&self.g, account, &figures[0])
             while status == Status.BUSY:
                 status = gate_read(&self.g, account, &figures[0])
-        return status
+        return <int>status
 
     def drain(self, int64_t[:, ::1] to not None):
         """Take events out of the ring, rows of twelve words; how many."""
@@ -485,15 +485,15 @@ cdef class Gate:
         cdef int64_t head[6]
         cdef Py_ssize_t i
         if self.foreign():
-            return Status.BUSY
+            return <int>Status.BUSY
         if len(data) != sizeof(head) + self.n_ledger:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         memcpy(head, <const char*>data, sizeof(head))
         if head[0] != self.n_ledger:
-            return Status.SHAPE
+            return <int>Status.SHAPE
         memcpy(self.ledger, <const char*>data + sizeof(head), self.n_ledger)
         self.g.time, self.g.sequence, self.g.durable = head[1], head[2], head[2]
         self.g.engine.ledger.free_level, self.g.engine.ledger.free_order = <int32_t>head[3], <int32_t>head[4]
         for i in range(self.g.engine.ledger.n_accounts):
             standing_of(&self.g.engine, i).seen = -1
-        return Status.OK
+        return <int>Status.OK

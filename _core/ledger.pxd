@@ -37,6 +37,8 @@ cdef struct Slot:         # one instrument of an account: its position and its o
     int32_t first_order   # in order of arrival
     int32_t last_order
     int32_t n_orders
+    int32_t n_reducing    # reduce-only ones among them
+    int32_t unused
 
 cdef struct Level:        # resting orders of one side and limit of a slot: one term
     int64_t ticks

@@ -80,7 +80,7 @@ cdef int32_t take_slot(Ledger* g, int64_t account, int64_t instrument) noexcept 
         g.owner[account].n_slots += 1
     s = slot_of(g, account, at)
     s.lots, s.open_cost, s.funding = 0, 0, g.contract[instrument].funding
-    s.first_level, s.first_order, s.last_order, s.n_orders = -1, -1, -1, 0
+    s.first_level, s.first_order, s.last_order, s.n_orders, s.n_reducing = -1, -1, -1, 0, 0
     g.held[account * g.n_slots + at] = <int32_t>instrument
     return at
 
@@ -205,6 +205,7 @@ cdef int32_t rest(
         s.first_order = number
     s.last_order = number
     s.n_orders += 1
+    s.n_reducing += 1 if flags & REDUCE_ONLY else 0
     g.owner[account].n_orders += 1
     g.hashed[place_of(g, account, id)] = number + 1
     if not flags & STOP:
@@ -228,6 +229,7 @@ cdef void remove_order(Ledger* g, int32_t number) noexcept nogil:
     else:
         s.last_order = o.previous
     s.n_orders -= 1
+    s.n_reducing -= 1 if o.flags & REDUCE_ONLY else 0
     g.owner[o.account].n_orders -= 1
     o.next = g.free_order
     g.free_order = number
@@ -270,7 +272,7 @@ cdef void cut_reducing(Ledger* g, int64_t account, int32_t slot) noexcept nogil:
     cdef int64_t left = s.lots if s.lots > 0 else -s.lots, size
     cdef int32_t at = s.first_order
     cdef Order* o
-    while at >= 0:
+    while at >= 0 and s.n_reducing:
         o = &g.order[at]
         if o.level >= 0 and o.flags & REDUCE_ONLY:
             size = 0

@@ -435,7 +435,7 @@ cdef void ask_ahead(const State* g, int64_t account, int64_t instrument) noexcep
     state = <const char*>standing_of(e, account)
     row = <const char*>(e.worst.figures + instrument * e.worst.block)
     if e.policy == WORST_FILL:
-        for i in range(min(e.stride, 64) // 8):
+        for i in range(min(e.worst.sums + e.worst.n_sums + 8, 128) // 8):
             gate_prefetch(state + 64 * i)
         for i in range(min(e.worst.block, 112) // 8):
             gate_prefetch(row + 64 * i)

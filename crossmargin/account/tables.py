@@ -14,6 +14,7 @@ from crossmargin.errors import MissingPriceError, PlanError
 from crossmargin.instruments import Instrument, Instruments
 from crossmargin.margin import Prepared
 from crossmargin.margin.plan.binding import Binding
+from crossmargin.margin.plan.forms import Forms
 from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout
 from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
 from crossmargin.margin.plan.quantum import Quanta
@@ -132,8 +133,8 @@ def interval_of(layout: Layout, opaque: Sequence[tuple[int, float]], rows: int) 
     widest = max([bound.n_rows(node) for node in bound.program.nodes] + [1])
     weight, weights = matcher_weights(bound)
     return bounds.Interval(
-        made, np.zeros(size), np.zeros(size), np.zeros(6 * widest), widest, np.zeros(len(bound.program.nodes)), weight,
-        weights, np.array([factor for _, factor in opaque]),
+        made, np.zeros(size), np.zeros(size), np.zeros(6 * widest), widest, np.zeros(len(bound.program.nodes)),
+        np.array(Forms(bound, 0).moved, dtype=np.int64), weight, weights, np.array([factor for _, factor in opaque]),
     )  # fmt: skip
 
 

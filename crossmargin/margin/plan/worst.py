@@ -20,6 +20,7 @@ from crossmargin.margin.plan.orders import WorstFill
 from crossmargin.margin.plan.quantum import MAGIC, quantum
 from crossmargin.margin.plan.zeros import zero_nodes
 
+STRIDE, BASE = 2, 4  # of an alternative
 FIELDS = {"alternatives": 12, "terms": 14, "touches": 3, "points": 8}
 
 
@@ -142,7 +143,7 @@ class Compiled:
     def alternative(self, number: int, part: int, a: Alternative, table: int) -> list[int]:
         """One row of the table of alternatives."""
         stride = padded(a.rows())
-        at, base = self.laid.reserve(stride), self.laid.reserve(stride)
+        at = self.laid.reserve(stride)
         const = rounded(a.linear.const, self.alternative_magic[number])
         constant = self.laid.put(np.broadcast_to(const, (1, a.rows())))
         terms = [self.term(t) for t in a.terms]
@@ -150,7 +151,7 @@ class Compiled:
             self.points.append(self.point(point, number, 0, a.rows(), a.rows()))
         opaque = [self.opaque_share(*share) for share in a.opaque]
         return [
-            part, a.rows(), stride, at, base, table, constant, self.laid.name(terms), len(terms),
+            part, a.rows(), stride, at, 0, table, constant, self.laid.name(terms), len(terms),
             self.laid.name(opaque), len(opaque), 0,
         ]  # fmt: skip
 
@@ -189,6 +190,8 @@ class Compiled:
         self.sums = self.laid.state
         sums = [self.laid.reserve(1 if reduced(t) else padded(t.rows())) for t in self.kept_terms]
         self.n_sums = self.laid.state - self.sums
+        for row in self.alternatives:  # behind what a check reads
+            row[BASE] = self.laid.reserve(row[STRIDE])
         self.term_rows = [self.term_row(n, t, at) for n, (t, at) in enumerate(zip(self.kept_terms, sums, strict=True))]
 
     def term_row(self, number: int, term: Term, at: int) -> list[int]:
