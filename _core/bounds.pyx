@@ -101,6 +101,43 @@ cdef inline bint rises(int64_t op) noexcept nogil:
             or op == OP_MOST or op == OP_AT or op == OP_CONCAT)
 
 
+cdef inline Py_ssize_t moving_arguments(const Bounds* s, const Node* node) noexcept nogil:
+    """A bit for each argument whose ends differ."""
+    cdef const int64_t* args = s.run.b.args + node.arg
+    cdef Py_ssize_t a, found = 0
+    for a in range(node.n_args):
+        found |= <Py_ssize_t>(computed(&s.run.b, args[a]) and s.moved[args[a]]) << a
+    return found
+
+
+cdef inline bint follows_one(int64_t op, Py_ssize_t moving, Py_ssize_t n_args) noexcept nogil:
+    """Whether a node goes one way with the only argument that moves, but for a bend at 0; no divisor moves."""
+    if op == OP_PICK or op == OP_TIERS or op == OP_AT_WORST or op == OP_RESIDUAL or moving & (moving - 1):
+        return False
+    return not (op == OP_QUOTIENT or op == OP_MUL_DIV) or moving != 1 << (n_args - 1)
+
+
+cdef void follow(
+    Bounds* s, const Node* node, Py_ssize_t number, Py_ssize_t moving, double* low, double* high
+) noexcept nogil:
+    """Both ends of the argument, whichever is lower, and 0 where a bend lies between them."""
+    cdef Batch* b = &s.run.b
+    cdef Operand x, y
+    cdef Py_ssize_t i, r, R = node.rows
+    cdef double least, most
+    cdef bint bent = (node.op == OP_ABS or node.op == OP_SIDED) and moving == 1
+    both_ends(s, number)
+    if bent:
+        x, y = end_of(s, b.args[node.arg], node.axis, False), end_of(s, b.args[node.arg], node.axis, True)
+    for i in range(b.count[node.axis]):
+        for r in range(R):
+            least, most = low[i * R + r], high[i * R + r]
+            low[i * R + r], high[i * R + r] = (most, least) if most < least else (least, most)
+            if bent and row_of(&x, i)[r * x.step] < 0.0 < row_of(&y, i)[r * y.step]:
+                low[i * R + r] = 0.0 if low[i * R + r] > 0.0 else low[i * R + r]
+                high[i * R + r] = 0.0 if high[i * R + r] < 0.0 else high[i * R + r]
+
+
 cdef void corners(
     Bounds* s, const Node* node, Py_ssize_t i, const Operand (*x)[2], double* low, double* high
 ) noexcept nogil:
@@ -111,9 +148,7 @@ cdef void corners(
     cdef Py_ssize_t a, r, mask, zero, rows_in = s.run.b.nodes[args[0]].rows
     cdef Element e
     cdef bint bent = node.op == OP_ABS or node.op == OP_SIDED
-    cdef Py_ssize_t moving = 0  # arguments whose ends differ
-    for a in range(node.n_args):
-        moving |= <Py_ssize_t>(computed(&s.run.b, args[a]) and s.moved[args[a]]) << a
+    cdef Py_ssize_t moving = moving_arguments(s, node)
     e.op, e.n_args, e.rows, e.rows_in, e.variant = node.op, node.n_args, node.rows, rows_in, node.table
     e.tiers = s.run.b.nodes[args[1]].rows if node.n_args > 1 else 0
     for mask in range(1 << node.n_args):
@@ -295,6 +330,8 @@ cdef void bound_node(Bounds* s, Py_ssize_t number, const Fill* fills, Py_ssize_t
         norm(s, node, number, low, high)
     elif op == OP_MATCH or op == OP_GROUP:
         matcher(s, node, number, low, high)
+    elif follows_one(op, moving_arguments(s, node), node.n_args):
+        follow(s, node, number, moving_arguments(s, node), low, high)
     else:
         elementwise(s, node, low, high)
     clean(low, high, b.count[node.axis] * node.rows)
