@@ -12,7 +12,9 @@ from crossmargin._core.bounds cimport run_bounds
 from crossmargin._core.exact cimport exact_add
 from crossmargin._core.ledger cimport Contract, Level, Slot, accrued, slot_of
 from crossmargin._core.single cimport run_single, single_key, single_pairs, single_value
-from crossmargin._core.worst cimport Alternative, Point, worst_add, worst_base, worst_clear, worst_least, worst_point
+from crossmargin._core.worst cimport (
+    Alternative, Point, worst_add, worst_base, worst_clear, worst_gather, worst_least, worst_point, worst_sum,
+)
 
 cdef enum:
     STALE = -1
@@ -314,15 +316,16 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
             continue
         s = slot_of(&e.ledger, account, <int32_t>i)
         if s.lots or s.open_cost:
-            status = worst_add(&e.worst, state, instrument, <double>s.lots, <double>s.open_cost, False, 1.0, exact)
+            status = worst_gather(&e.worst, state, instrument, <double>s.lots, <double>s.open_cost, False, exact)
         at = s.first_level
         while at >= 0 and status == Status.OK:
             v = &e.ledger.level[at]
             if v.lots or v.cost:
-                status = worst_add(&e.worst, state, instrument, <double>v.lots, <double>v.cost, True, 1.0, exact)
+                status = worst_gather(&e.worst, state, instrument, <double>v.lots, <double>v.cost, True, exact)
             at = v.next
         if status != Status.OK:
             return status
+    worst_sum(&e.worst, state, exact)
     for j in range(e.worst.n_points if e.keyed_points else 0):
         if e.worst.points[j].keyed:
             for i in range(single_pairs(e.fixed, e.worst.points[j].wanted)):

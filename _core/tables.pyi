@@ -13,7 +13,7 @@ class Tables:
     n_opaque: int  # parts without linear forms
 
     def __init__(
-        self, alternatives: Integers, keyed: Integers, touches: Integers, touch_start: Integers, points: Integers,
+        self, alternatives: Integers, keyed: Integers, touches: Integers, touch_start: Integers, moves: Integers, points: Integers,
         lists: Integers, figures: Floats, alternative_magic: Floats, term_magic: Floats, sum_magic: Floats, sums: int, n_sums: int,
         block: int, state: int, whole: Single, fixed: Single | None, opaque: Interval | None, plain: Floats, most_lots: Floats, most_cost: Floats, atom: Floats,
     ) -> None: ...

@@ -14,6 +14,7 @@ cdef class Tables:
     def __init__(
         self, const int64_t[:, ::1] alternatives not None, const int64_t[:, ::1] keyed not None,
         const int64_t[:, ::1] touches not None, const int64_t[::1] touch_start not None,
+        const int64_t[::1] moves not None,
         const int64_t[:, ::1] points not None, const int64_t[::1] lists not None, const double[::1] figures not None,
         const double[::1] alternative_magic not None, const double[::1] term_magic not None,
         const double[::1] sum_magic not None, Py_ssize_t sums, Py_ssize_t n_sums, Py_ssize_t block, Py_ssize_t state,
@@ -23,13 +24,14 @@ cdef class Tables:
         const double[::1] atom not None,
     ):
         cdef Worst* w = &self.worst
-        self.arrays = (alternatives, keyed, touches, touch_start, points, lists, figures, alternative_magic, term_magic,
-                       sum_magic, whole, fixed, opaque, plain, most_lots, most_cost, atom)
+        self.arrays = (alternatives, keyed, touches, touch_start, moves, points, lists, figures, alternative_magic,
+                       term_magic, sum_magic, whole, fixed, opaque, plain, most_lots, most_cost, atom)
         if not (alternatives.shape[1] * 8 == sizeof(Alternative) and keyed.shape[1] * 8 == sizeof(Term)
                 and touches.shape[1] * 8 == sizeof(Touch) and points.shape[1] * 8 == sizeof(Point)):
             raise ValueError("tables must have the fields of the interface file")
         w.alternatives = <const Alternative*>&alternatives[0, 0]
         w.terms, w.touches = <const Term*>&keyed[0, 0], <const Touch*>&touches[0, 0]
+        w.moves = &moves[0]
         w.touch_start, w.points, w.lists = &touch_start[0], <const Point*>&points[0, 0], &lists[0]
         w.figures, w.alternative_magic = &figures[0], &alternative_magic[0]
         w.term_magic, w.sum_magic = &term_magic[0], &sum_magic[0]

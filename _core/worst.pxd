@@ -64,6 +64,7 @@ cdef struct Worst:
     const Term* terms
     const Touch* touches
     const int64_t* touch_start   # by instrument
+    const int64_t* moves         # by instrument: a bit for each alternative that it moves; the 64th for all from there
     const Point* points
     const int64_t* lists
     const double* figures
@@ -83,6 +84,10 @@ cdef void worst_clear(const Worst* w, double* state) noexcept nogil
 cdef Status worst_add(
     const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, double sign, bint exact
 ) noexcept nogil
+cdef Status worst_gather(
+    const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, bint exact
+) noexcept nogil
+cdef void worst_sum(const Worst* w, double* state, bint exact) noexcept nogil
 cdef double worst_least(const Worst* w, const double* state, const double* opaque) noexcept nogil
 cdef double worst_contemplate(
     const Worst* w, const double* state, int64_t instrument, const Change* change, const double* opaque, double* sums

@@ -146,9 +146,10 @@ cdef void sum_block(const Worst* w, const Term* t, double* block, double* sums, 
 
 
 cdef Status touch_term(
-    const Worst* w, double* state, const Touch* touch, double lots, double cost, double most, double sign, bint exact
+    const Worst* w, double* state, const Touch* touch, double lots, double cost, double most, double sign, bint exact,
+    bint summed
 ) noexcept nogil:
-    """Add or take away what a holding moves in one key of a term."""
+    """Add or take away what a holding moves in one key of a term; unless ``summed`` the sums are left as they were."""
     cdef Py_ssize_t number = touch.term, j
     cdef const Term* t = w.terms + number
     cdef double magic = w.term_magic[number] if exact else 0.0
@@ -161,7 +162,8 @@ cdef Status touch_term(
                  block + j * t.stride)
     count = adds_of(t, block) + t.width
     count[0] += sign
-    sum_block(w, t, block, state + t.at, w.sum_magic[number] if exact else 0.0, count[0] != 0.0)
+    if summed:
+        sum_block(w, t, block, state + t.at, w.sum_magic[number] if exact else 0.0, count[0] != 0.0)
     if count[0] == 0.0:
         leave_key(t, state, block)
     return Status.OK
@@ -173,23 +175,66 @@ cdef Status worst_add(
     const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, double sign, bint exact
 ) noexcept nogil:
     """Add (sign 1) or take away (-1) a position, or orders of one side and limit."""
-    cdef const double* table = w.figures + instrument * w.block
-    cdef const Alternative* a
     cdef Py_ssize_t i
     cdef Status status
-    cdef double most = 0.0 if order else INFINITY, magic
+    cdef double most = 0.0 if order else INFINITY
     for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
-        status = touch_term(w, state, w.touches + i, lots, cost, most, sign, exact)
+        status = touch_term(w, state, w.touches + i, lots, cost, most, sign, exact, True)
         if status != Status.OK:
             while i > w.touch_start[instrument]:
                 i -= 1
-                touch_term(w, state, w.touches + i, lots, cost, most, -sign, exact)
+                touch_term(w, state, w.touches + i, lots, cost, most, -sign, exact, True)
             return status
-    for i in range(w.n_alternatives):
-        a = w.alternatives + i
-        magic = w.alternative_magic[i] if exact else 0.0
-        add_rows(table + a.table, a.stride, lots, cost, magic, most, sign, state + a.at)
+    add_alternatives(w, state, instrument, lots, cost, most, sign, exact)
     return Status.OK
+
+
+cdef inline bint is_moved(const Worst* w, int64_t instrument, Py_ssize_t alternative) noexcept nogil:
+    return w.moves[instrument] >> (alternative if alternative < 62 else 62) & 1
+
+
+cdef void add_alternatives(
+    const Worst* w, double* state, int64_t instrument, double lots, double cost, double most, double sign, bint exact
+) noexcept nogil:
+    """The share of a holding in the account's own linear forms."""
+    cdef const double* table = w.figures + instrument * w.block
+    cdef const Alternative* a
+    cdef Py_ssize_t i
+    cdef double magic
+    for i in range(w.n_alternatives):
+        if is_moved(w, instrument, i):
+            a = w.alternatives + i
+            magic = w.alternative_magic[i] if exact else 0.0
+            add_rows(table + a.table, a.stride, lots, cost, magic, most, sign, state + a.at)
+
+
+cdef Status worst_gather(
+    const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, bint exact
+) noexcept nogil:
+    """``worst_add`` for a state that is made anew: sums wait for ``worst_sum``. What fails leaves it to be made again.
+    """
+    cdef Py_ssize_t i
+    cdef Status status
+    cdef double most = 0.0 if order else INFINITY
+    for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
+        status = touch_term(w, state, w.touches + i, lots, cost, most, 1.0, exact, False)
+        if status != Status.OK:
+            return status
+    add_alternatives(w, state, instrument, lots, cost, most, 1.0, exact)
+    return Status.OK
+
+
+cdef void worst_sum(const Worst* w, double* state, bint exact) noexcept nogil:
+    """The sums of all terms over what was gathered."""
+    cdef const Term* t
+    cdef const Keys* k
+    cdef Py_ssize_t i, place
+    for i in range(w.n_terms):
+        t = w.terms + i
+        k = <const Keys*>(state + t.keys)
+        for place in range(k.used):
+            if k.key[place] != FREE:
+                sum_block(w, t, state + t.blocks + place * t.size, state + t.at, w.sum_magic[i] if exact else 0.0, True)
 
 
 cdef inline lanes with_sums(
@@ -346,8 +391,12 @@ cdef double worst_contemplate(
             shift_sums(w, state, w.touches + i, c, sums)
     for i in range(w.n_alternatives):
         a = w.alternatives + i
-        s = shift_of(c, w.alternative_magic[i])
-        x = with_opaque(w, a, alternative_shifted(w, a, state, table + a.table, sums, &s), opaque)
+        if is_moved(w, instrument, i):
+            s = shift_of(c, w.alternative_magic[i])
+            x = alternative_shifted(w, a, state, table + a.table, sums, &s)
+        else:
+            x = least_of(w, a, state, sums)
+        x = with_opaque(w, a, x, opaque)
         least = x if x < least else least
         if i + 1 == w.n_alternatives or w.alternatives[i + 1].part != a.part:
             total += least

@@ -97,6 +97,8 @@ class Compiled:
         tables = [np.concatenate(self.moved(a.linear, a.rows(), padded(a.rows())), axis=1) for _, a in rows]
         self.block = sum(table.shape[1] for table in tables)
         self.laid.put(np.concatenate(tables, axis=1))
+        bits = [table.any(axis=1).astype(np.int64) << min(n, 62) for n, table in enumerate(tables)]
+        self.moves = np.bitwise_or.reduce(bits)
         offsets = np.cumsum([0, *(table.shape[1] for table in tables)])[:-1].tolist()
         self.kept_alternatives = [a for _, a in rows]
         self.alternative_magic = [
@@ -288,6 +290,7 @@ class Compiled:
             "keyed": table("terms", self.term_rows),
             "touches": table("touches", self.touches),
             "touch_start": self.touch_start,
+            "moves": np.append(self.moves, 0),
             "points": table("points", self.points),
             "lists": np.array([*self.laid.lists, 0], dtype=np.int64),
             "figures": on_lines([*self.laid.figures, np.zeros(LINE)]),
@@ -354,8 +357,8 @@ def nothing() -> dict[str, Any]:
     one = np.zeros(1, dtype=np.int64)
     return {
         "alternatives": empty["alternatives"], "keyed": empty["terms"], "touches": empty["touches"], "touch_start": one,
-        "points": empty["points"], "lists": one, "figures": np.zeros(LINE), "alternative_magic": np.zeros(1),
-        "term_magic": np.zeros(1), "sum_magic": np.zeros(1), "sums": 0, "n_sums": 0, "block": 0, "state": 0,
+        "moves": one, "points": empty["points"], "lists": one, "figures": np.zeros(LINE), "sums": 0, "n_sums": 0,
+        "alternative_magic": np.zeros(1), "term_magic": np.zeros(1), "sum_magic": np.zeros(1), "block": 0, "state": 0,
     }  # fmt: skip
 
 
