@@ -145,16 +145,17 @@ def raced() -> list[str]:
 
 
 def interpreter() -> str | None:
-    """A Python that nautilus_trader runs on."""
+    """A Python that nautilus_trader runs on: this one, one on the path, or one that a version manager keeps beside it."""
     if sys.version_info >= (3, 12):
         return PYTHON
-    return next(filter(None, map(shutil.which, ("python3.12", "python3.13"))), None) or newer_beside()
-
-
-def newer_beside() -> str | None:
-    """One that a version manager keeps beside this one."""
     beside = sorted(Path(sys.base_prefix).parent.glob("3.1[23].*/bin/python"))
-    return str(beside[0]) if beside else None
+    found = [*map(shutil.which, ("python3.12", "python3.13")), *map(str, beside)]
+    return next((name for name in found if name and runs(name)), None)
+
+
+def runs(name: str) -> bool:
+    """A name on the path may be a version manager's that stands for nothing here."""
+    return subprocess.run([name, "-c", "import venv"], capture_output=True).returncode == 0
 
 
 def hosts() -> list[str]:
