@@ -23,4 +23,5 @@ cdef int64_t single_key(const Run* s, Py_ssize_t wanted, Py_ssize_t pair) noexce
 cdef class Single:
     cdef Run program
     cdef readonly Py_ssize_t scratch   # doubles of its nodes
+    cdef readonly Py_ssize_t capacity  # pairs of an axis
     cdef tuple arrays             # keeps the memory that the program points to

@@ -8,6 +8,7 @@ class Single:
     """A laid-out program that runs over the rows of one account; arguments as of ``plan.evaluate``."""
 
     scratch: int
+    capacity: int
 
     def __init__(
         self, nodes: Integers, args: Integers, constants: Floats, magic: Floats, relation: Integers, maps: Integers,

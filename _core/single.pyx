@@ -48,7 +48,7 @@ cdef class Single:
         b.gathered = b.quantity + b.n_holdings * capacity
         b.scratch = b.gathered + (MAX_ARGUMENTS + 1) * capacity
         b.leader = &leader[0]
-        self.scratch = doubles.shape[0] - (b.n_holdings + MAX_ARGUMENTS + 1) * capacity
+        self.capacity, self.scratch = capacity, doubles.shape[0] - (b.n_holdings + MAX_ARGUMENTS + 1) * capacity
         self.program.wanted, self.program.n_wanted, self.program.pointed = &wanted[0], wanted.shape[0], False
         for h in range(b.n_holdings):
             self.program.feed[h] = feed[h]

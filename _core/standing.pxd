@@ -1,6 +1,7 @@
 # Where an account stands: its margin, kept as state or recomputed, as of the last marks.
 from libc.stdint cimport int64_t, uint64_t
 from crossmargin._core.bounds cimport Bounds, Fill
+from crossmargin._core.integers cimport Whole
 from crossmargin._core.ledger cimport Ledger
 from crossmargin._core.plan cimport Source
 from crossmargin._core.single cimport N_FEEDS, Run
@@ -43,6 +44,7 @@ cdef struct Engine:
     Py_ssize_t stride       # doubles
     int64_t* figures        # account x 8 words for readers: a lock, odd while they are written, and figures as bits
     Run* whole              # equity and requirement
+    Whole* integers         # the same in 64-bit integers; NULL: in float64
     Run* fixed              # what no fill moves
     Bounds* opaque          # what has no forms, in intervals; NULL: nothing
     int64_t policy

@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 from crossmargin._core.bounds cimport run_bounds
 from crossmargin._core.exact cimport exact_add
+from crossmargin._core.integers cimport run_integers
 from crossmargin._core.ledger cimport Contract, Level, Slot, accrued, slot_of
 from crossmargin._core.single cimport run_single, single_key, single_pairs, single_value
 from crossmargin._core.worst cimport (
@@ -340,9 +341,9 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
 # ---- figures --------------------------------------------------------------------------------
 
 cdef Status run_whole(Engine* e, const Source* feeds) noexcept nogil:
-    """The plan over these rows; unrounded where a sum is beyond its quantum."""
+    """The plan over these rows; unrounded, and in float64, where a sum is beyond its quantum or a figure beyond 64 bits."""
     cdef const double* magic = e.whole.b.magic
-    cdef Status status = run_single(e.whole, feeds)
+    cdef Status status = run_single(e.whole, feeds) if e.integers == NULL else run_integers(e.integers, feeds)
     e.beyond = status == Status.RANGE
     if e.beyond:
         e.whole.b.magic = e.plain

@@ -1,5 +1,6 @@
 # What a market and a parameter set give an engine.
 from crossmargin._core.bounds cimport Interval
+from crossmargin._core.integers cimport Integral
 from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport Engine
 from crossmargin._core.worst cimport Worst
@@ -9,6 +10,7 @@ cdef class Tables:
     cdef Single whole
     cdef Single fixed
     cdef Interval opaque
+    cdef Integral integral
     cdef tuple arrays             # keeps what ``worst`` points to
     cdef const double* plain
     cdef const double* most_lots

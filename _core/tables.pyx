@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 from crossmargin._core.bounds cimport Interval
+from crossmargin._core.integers cimport Integral
 from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport Engine
 from crossmargin._core.worst cimport Alternative, Point, Term, Touch, Worst
@@ -19,13 +20,14 @@ cdef class Tables:
         const double[::1] alternative_magic not None, const double[::1] term_magic not None,
         const double[::1] sum_magic not None, Py_ssize_t sums, Py_ssize_t n_sums, Py_ssize_t block, Py_ssize_t state,
         Single whole not None, Single fixed,
-        Interval opaque, const double[::1] plain not None, const double[::1] most_lots not None, const double[::1]
+        Interval opaque, Integral integral, const double[::1] plain not None,
+        const double[::1] most_lots not None, const double[::1]
         most_cost not None,
         const double[::1] atom not None,
     ):
         cdef Worst* w = &self.worst
         self.arrays = (alternatives, keyed, touches, touch_start, moves, points, lists, figures, alternative_magic,
-                       term_magic, sum_magic, whole, fixed, opaque, plain, most_lots, most_cost, atom)
+                       term_magic, sum_magic, whole, fixed, opaque, integral, plain, most_lots, most_cost, atom)
         if not (alternatives.shape[1] * 8 == sizeof(Alternative) and keyed.shape[1] * 8 == sizeof(Term)
                 and touches.shape[1] * 8 == sizeof(Touch) and points.shape[1] * 8 == sizeof(Point)):
             raise ValueError("tables must have the fields of the interface file")
@@ -39,6 +41,7 @@ cdef class Tables:
         w.sums, w.n_sums, w.block, w.state = sums, n_sums, block, state
         self.whole, self.fixed, self.opaque, self.plain = whole, fixed, opaque, &plain[0]
         self.most_lots, self.most_cost, self.atom = &most_lots[0], &most_cost[0], &atom[0]
+        self.integral = integral
         self.rows, self.n_opaque = 0, 0 if opaque is None else opaque.bounds.n_wanted
         for i in range(w.n_alternatives):
             self.rows = max(self.rows, w.alternatives[i].stride)
@@ -61,6 +64,7 @@ cdef class Tables:
         e.worst, e.plain = self.worst, self.plain
         e.whole = &self.whole.program
         e.fixed = NULL if self.fixed is None else &self.fixed.program
+        e.integers = NULL if self.integral is None else &self.integral.whole
         e.opaque = NULL if self.opaque is None else &self.opaque.bounds
         e.most_lots, e.most_cost, e.atom = self.most_lots, self.most_cost, self.atom
         e.keyed_points = 0

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
-from crossmargin._core import bounds, single
+from crossmargin._core import bounds, integers, single
 from crossmargin._core.tables import Tables
 from crossmargin.errors import MissingPriceError, PlanError
 from crossmargin.instruments import Instrument, Instruments
 from crossmargin.margin import Prepared
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.forms import Forms
-from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout
+from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, LINE, Column, Layout
 from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.plan.worst import Compiled, Ranges, nothing
@@ -121,6 +122,35 @@ def single_of(layout: Layout, wanted: Sequence[int], rows: int) -> single.Single
     )  # fmt: skip
 
 
+LARGEST = 2**63 - 1
+
+
+def integral_of(prepared: Prepared, whole: single.Single, layout: Layout) -> integers.Integral:
+    """The plan in integers, its tables where the floating ones lie; a figure beyond 64 bits may be compared alone."""
+    bound = prepared.bound.exactly(prepared.method.tables(prepared.instruments, prepared.market))
+    constants = np.zeros(len(layout.constants), dtype=np.int64)
+    real: list[int] = []
+    for number, node in bound.program:
+        table = bound.folded[number] if node.free else bound.tables.get(node.name) if node.op == "slot" else None
+        fraction = table is not None and any(value != int(value) for value in table.ravel().tolist())
+        real.append(int(fraction or any(real[a] for a in node.args)))
+        if table is not None and not fraction:
+            at = int(layout.nodes[number, Column.OFFSET if node.free else Column.TABLE])
+            write(constants, at, table, padded=not node.free)
+    capacity = len(bound.program.holdings) * whole.capacity
+    numbers = (np.zeros(n, dtype=np.int64) for n in (whole.scratch + 1, capacity + 1))
+    return integers.Integral(whole, constants, np.array(real, dtype=np.int64), *numbers)
+
+
+def write(constants: Integers, at: int, table: NDArray[Any], *, padded: bool) -> None:
+    """Figures of a table by key, rows of a slot's table as far apart as its kernel reads them."""
+    rows = table.shape[1] if table.ndim > 1 else 1
+    stride = rows + (-rows % LINE if padded and rows >= LINE else 0)
+    for key, figures in enumerate(table.reshape(-1, rows).tolist()):
+        found = [max(-LARGEST, min(LARGEST, int(value))) for value in figures]
+        constants[at + key * stride : at + key * stride + rows] = found
+
+
 MOST_OPAQUE = 64
 
 
@@ -182,16 +212,18 @@ class Source:
         rows = 8 * self.capacity.slots + len(instruments.assets) + 2
         whole = single_of(layout, [prepared.wanted[name] for name in WANTED], rows)
         plain = np.zeros(len(bound.program.nodes))
+        integral = integral_of(prepared, whole, layout) if prepared.method.integers else None
         if self.orders != "worst_fill":
             free, atom = np.full(len(instruments) + 1, np.inf), half_atoms(instruments, market)
             open_range: dict[str, Any] = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
-            return Tables(**nothing(), whole=whole, fixed=None, opaque=None, **open_range)
+            return Tables(**nothing(), whole=whole, fixed=None, opaque=None, integral=integral, **open_range)
         compiled = self.compiled(prepared)
         return Tables(
             **compiled.arrays(),
             whole=whole,
             fixed=single_of(layout, compiled.wanted, rows) if compiled.wanted else None,
             opaque=interval_of(prepared.layout, compiled.opaque, rows) if compiled.opaque else None,
+            integral=integral,
             plain=plain,
             most_lots=np.append(ranges.lots, 0.0),
             most_cost=np.append(ranges.cost, 0.0),

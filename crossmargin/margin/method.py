@@ -1,6 +1,6 @@
 """What every margin method is: immutable parameters with a date and a source, and the plan they build."""
 
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
     ``name``, ``date`` and ``source`` say which parameters these are; every result carries them.
     """
 
+    integers: ClassVar[bool] = False  # whether the venue computes in integers: its plan then runs in them
     name: str
     date: str = ""
     source: str = ""

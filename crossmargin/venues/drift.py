@@ -8,7 +8,7 @@ figures of a set: ``drift_parameters``; what prices and settings decide: ``drift
 """
 
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -37,6 +37,7 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
     an action may not value.
     """
 
+    integers: ClassVar[bool] = True
     quote: str
     spot: tuple[SpotMarket, ...]
     perps: tuple[PerpMarket, ...]

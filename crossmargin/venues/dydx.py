@@ -12,7 +12,7 @@ Rules: ``dydx_rules``; figures of a set: ``dydx_parameters``.
 """
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -58,6 +58,7 @@ class CrossMargin(Method, frozen=True, kw_only=True, tag="dydx"):
     million of a fill, negative a rebate. ``clamp_factor`` bounds funding rates.
     """
 
+    integers: ClassVar[bool] = True
     quote: str
     markets: tuple[PerpMarket, ...]
     chosen_rates: dict[str, int] = msgspec.field(default_factory=dict)

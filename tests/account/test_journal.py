@@ -112,7 +112,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path, delay):
     path = tmp_path / "killed.sqlite"
     process = subprocess.Popen(
         [sys.executable, "-P", str(HOST), str(path), "1000000"], stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(HOST.parents[1]), os.environ.get("PYTHONPATH", "")])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(HOST.parents[1]), os.environ.get("PYTHONPATH")]))},
     )  # fmt: skip
     with process:
         first = process.stdout.readline()
