@@ -341,7 +341,7 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
 # ---- figures --------------------------------------------------------------------------------
 
 cdef Status run_whole(Engine* e, const Source* feeds) noexcept nogil:
-    """The plan over these rows; unrounded, and in float64, where a sum is beyond its quantum or a figure beyond 64 bits."""
+    """The plan over these rows; in float64 and unrounded where a sum or a figure is beyond its range."""
     cdef const double* magic = e.whole.b.magic
     cdef Status status = run_single(e.whole, feeds) if e.integers == NULL else run_integers(e.integers, feeds)
     e.beyond = status == Status.RANGE
