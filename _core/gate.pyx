@@ -362,9 +362,10 @@ cdef class Gate:
         status = apply(&self.g, &v)
         self.g.tables = 0
         if status == Status.OK:
-            if not tables.fits(self.tables):  # figures of another shape: every state is rebuilt anew
-                self.reserve_states(tables)
+            if not tables.rounds_as(self.tables):  # what is taken away must be what was added: every state anew
                 bits = <uint64_t>-1
+            if not tables.fits(self.tables):
+                self.reserve_states(tables)
             self.tables = tables
             tables.load(&self.g.engine)
             bump(&self.g, bits)

@@ -109,9 +109,7 @@ cdef void join_level(Ledger* g, int32_t number) noexcept nogil
 cdef void leave_level(Ledger* g, int32_t number) noexcept nogil
 cdef void wake(Ledger* g, int32_t number) noexcept nogil
 cdef void cut_reducing(Ledger* g, int64_t account, int32_t slot) noexcept nogil
-cdef int64_t left_to_reduce(const Ledger* g, const Slot* s, int64_t lots) noexcept nogil
 cdef Status accrued(const Contract* c, const Slot* s, int64_t* atoms) noexcept nogil
-cdef Status pay_funding(Ledger* g, int64_t account, int32_t slot) noexcept nogil
 cdef Status fill(Ledger* g, int64_t account, int32_t slot, int64_t lots, int64_t cost, int64_t fee) noexcept nogil
 cdef Status settle(Ledger* g, int64_t account, int32_t slot, int64_t ticks, bint commit) noexcept nogil
 cdef Status pay(Ledger* g, int64_t account, int64_t asset, int64_t atoms, Total source) noexcept nogil

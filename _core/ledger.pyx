@@ -255,17 +255,6 @@ cdef void wake(Ledger* g, int32_t number) noexcept nogil:
         cut_reducing(g, o.account, o.slot)
 
 
-cdef int64_t left_to_reduce(const Ledger* g, const Slot* s, int64_t lots) noexcept nogil:
-    """Signed lots that a reduce-only order of this side may fill after the earlier ones."""
-    cdef int64_t left = -s.lots if (s.lots > 0) != (lots > 0) else 0
-    cdef int32_t at = s.first_order
-    while at >= 0 and left:
-        if g.order[at].level >= 0 and g.order[at].flags & REDUCE_ONLY and (g.order[at].lots > 0) == (lots > 0):
-            left -= g.order[at].effective
-        at = g.order[at].next
-    return left if (left > 0) == (lots > 0) else 0
-
-
 cdef void cut_reducing(Ledger* g, int64_t account, int32_t slot) noexcept nogil:
     """Cut reduce-only orders, the earliest first, to what the position leaves them."""
     cdef Slot* s = slot_of(g, account, slot)
@@ -311,19 +300,6 @@ cdef Status accrued(const Contract* c, const Slot* s, int64_t* atoms) noexcept n
     if exact_mul_div(-s.lots, difference, 1, <int64_t>1 << FUNDING_BITS, EXACT_FLOOR, atoms):
         return Status.OVERFLOW
     return Status.OK
-
-
-cdef Status pay_funding(Ledger* g, int64_t account, int32_t slot) noexcept nogil:
-    """Bring a slot's funding into the balance."""
-    cdef Slot* s = slot_of(g, account, slot)
-    cdef const Contract* c = &g.contract[g.held[account * g.n_slots + slot]]
-    cdef int64_t atoms
-    cdef Status status = accrued(c, s, &atoms)
-    if status == Status.OK and atoms:
-        status = pay(g, account, c.settlement, atoms, ROUNDING)
-    if status == Status.OK:
-        s.funding = c.funding
-    return status
 
 
 cdef Status closing(const Slot* s, int64_t lots, int64_t cost, Slot* after, int64_t* realised) noexcept nogil:

@@ -64,4 +64,5 @@ cdef struct Source:
 
 cdef Status load_unit(Batch* b, const Source* sources, Py_ssize_t unit, Py_ssize_t local) noexcept nogil
 cdef Status run_block(Batch* b) noexcept nogil
+cdef void carve_batch(Batch* b, Py_ssize_t keys, int64_t* integers, double* doubles) noexcept nogil
 cdef Status run_node(Batch* b, Py_ssize_t number) noexcept nogil

@@ -328,6 +328,22 @@ cdef Status run_block(Batch* b) noexcept nogil:
     return Status.OK
 
 
+cdef void carve_batch(Batch* b, Py_ssize_t keys, int64_t* integers, double* doubles) noexcept nogil:
+    """Lay what an evaluation writes into its memory; sizes and capacity are known."""
+    b.stamp = integers
+    b.place = b.stamp + keys
+    b.count = b.place + keys
+    b.link_start = b.count + b.n_axes
+    b.link = b.link_start + b.n_axes + 1
+    b.sole = b.link + b.n_relations
+    b.pair_key = b.sole + b.n_axes
+    b.pair_unit = b.pair_key + b.n_axes * b.capacity
+    b.parent = b.pair_unit + b.n_axes * b.capacity
+    b.quantity = doubles
+    b.gathered = b.quantity + b.n_holdings * b.capacity
+    b.scratch = b.gathered + (MAX_ARGUMENTS + 1) * b.capacity
+
+
 # ---- face ----------------------------------------------------------------------------------
 
 cdef Py_ssize_t block_end(
@@ -423,18 +439,7 @@ def evaluate(
     b.capacity, b.full, b.unknown = block_pairs, 0, 0
     if integers.shape[0] < 2 * keys + b.n_axes * (3 + 2 * b.capacity) + b.n_relations * (1 + b.capacity) + 1:
         return Status.SHAPE
-    b.stamp = &integers[0]
-    b.place = b.stamp + keys
-    b.count = b.place + keys
-    b.link_start = b.count + b.n_axes
-    b.link = b.link_start + b.n_axes + 1
-    b.sole = b.link + b.n_relations
-    b.pair_key = b.sole + b.n_axes
-    b.pair_unit = b.pair_key + b.n_axes * b.capacity
-    b.parent = b.pair_unit + b.n_axes * b.capacity
-    b.quantity = &doubles[0]
-    b.gathered = b.quantity + b.n_holdings * b.capacity
-    b.scratch = b.gathered + (MAX_ARGUMENTS + 1) * b.capacity
+    carve_batch(&b, keys, &integers[0], &doubles[0])
     b.leader = leader
     with nogil:
         find_leaders(&b, feed)

@@ -111,9 +111,7 @@ cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, cons
 
 cdef Status as_filled(State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, double* figures,
                       bint whole) noexcept nogil:
-    """The account's figures, or its surplus alone, if an order were filled at its limit and its fee paid; all is put
-    back.
-    """
+    """The account's figures, or its surplus alone, were an order filled at its limit with its fee; all is put back."""
     cdef Ledger* b = &g.engine.ledger
     cdef const Contract* c = &b.contract[b.held[account * b.n_slots + slot]]
     cdef Standing* st = standing_of(&g.engine, account)
@@ -187,8 +185,7 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
 
     A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave
-    the
-    account below its margin.
+    the account below its margin.
     """
     cdef Ledger* b = &g.engine.ledger
     cdef int32_t slot, number

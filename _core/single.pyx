@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 from crossmargin._core.operands cimport Operand, operand, row_of
 from crossmargin._core.pairs cimport find_leaders, find_links
-from crossmargin._core.plan cimport MAX_ARGUMENTS, MAX_HOLDINGS, Batch, Node, Source, load_unit, run_block
+from crossmargin._core.plan cimport MAX_ARGUMENTS, MAX_HOLDINGS, Batch, Node, Source, carve_batch, load_unit, run_block
 from crossmargin._core.status cimport Status
 
 
@@ -35,18 +35,7 @@ cdef class Single:
         b.relation = &relation[0, 0] if b.n_relations else NULL
         b.maps = &maps[0]
         b.holding, b.items, b.key_start = &holding[0, 0], &items[0], &key_start[0]
-        b.stamp = &integers[0]
-        b.place = b.stamp + keys
-        b.count = b.place + keys
-        b.link_start = b.count + b.n_axes
-        b.link = b.link_start + b.n_axes + 1
-        b.sole = b.link + b.n_relations
-        b.pair_key = b.sole + b.n_axes
-        b.pair_unit = b.pair_key + b.n_axes * capacity
-        b.parent = b.pair_unit + b.n_axes * capacity
-        b.quantity = &doubles[0]
-        b.gathered = b.quantity + b.n_holdings * capacity
-        b.scratch = b.gathered + (MAX_ARGUMENTS + 1) * capacity
+        carve_batch(b, keys, &integers[0], &doubles[0])
         b.leader = &leader[0]
         self.capacity, self.scratch = capacity, doubles.shape[0] - (b.n_holdings + MAX_ARGUMENTS + 1) * capacity
         self.program.wanted, self.program.n_wanted, self.program.pointed = &wanted[0], wanted.shape[0], False

@@ -19,4 +19,5 @@ cdef class Tables:
     cdef Py_ssize_t rows
     cdef readonly Py_ssize_t n_opaque
     cdef bint fits(self, Tables other)
+    cdef bint rounds_as(self, Tables other)
     cdef void load(self, Engine* e)

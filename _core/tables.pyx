@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp
 from crossmargin._core.bounds cimport Interval
 from crossmargin._core.integers cimport Integral
+from crossmargin._core.plan cimport Batch
 from crossmargin._core.single cimport Single
 from crossmargin._core.standing cimport Engine
 from crossmargin._core.worst cimport Alternative, Point, Term, Touch, Worst
@@ -56,6 +57,19 @@ cdef class Tables:
             and v.n_alternatives == w.n_alternatives and v.n_terms == w.n_terms
             and memcmp(v.alternatives, w.alternatives, v.n_alternatives * sizeof(Alternative)) == 0
             and memcmp(v.terms, w.terms, v.n_terms * sizeof(Term)) == 0
+        )
+
+    cdef bint rounds_as(self, Tables other):
+        """Whether every form keeps its shape and every term its quantum."""
+        cdef const Worst* v = &self.worst
+        cdef const Worst* w = &other.worst
+        cdef const Batch* b = &self.whole.program.b
+        return (
+            self.fits(other)
+            and memcmp(v.alternative_magic, w.alternative_magic, v.n_alternatives * sizeof(double)) == 0
+            and memcmp(v.term_magic, w.term_magic, v.n_terms * sizeof(double)) == 0
+            and memcmp(v.sum_magic, w.sum_magic, v.n_terms * sizeof(double)) == 0
+            and memcmp(b.magic, other.whole.program.b.magic, b.n_nodes * sizeof(double)) == 0
         )
 
     cdef void load(self, Engine* e):

@@ -13,9 +13,8 @@ cdef struct Alternative:
     int64_t constant      # in figures
     int64_t first_term    # in lists
     int64_t n_terms
-    int64_t first_opaque  # in lists: places of wanted nodes, their factors in figures from ``factor``
+    int64_t first_opaque  # in lists: places among the opaque shares
     int64_t n_opaque
-    int64_t factor
 
 # The sum over held keys of the least of its forms; a form is the greatest of its linear forms. A term of one row whose
 # forms are linear is ``reduced``: its forms lie side by side as rows of one, and the sum has one row.
@@ -74,7 +73,6 @@ cdef struct Worst:
     Py_ssize_t n_alternatives
     Py_ssize_t n_terms
     Py_ssize_t n_points
-    Py_ssize_t n_parts
     Py_ssize_t sums              # where the sums of terms lie in a state, and how many doubles
     Py_ssize_t n_sums
     Py_ssize_t block             # doubles of an instrument's alternatives in figures, from 0

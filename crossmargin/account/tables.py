@@ -14,9 +14,10 @@ from crossmargin._core.tables import Tables
 from crossmargin.errors import MissingPriceError, PlanError
 from crossmargin.instruments import Instrument, Instruments
 from crossmargin.margin import Prepared
+from crossmargin.margin.plan.batch import arrays_of, memory_of
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.forms import Forms
-from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, LINE, Column, Layout
+from crossmargin.margin.plan.layout import LINE, Column, Layout
 from crossmargin.margin.plan.matchers import greatest_alone, least_ratio
 from crossmargin.margin.plan.quantum import Quanta
 from crossmargin.margin.plan.worst import Compiled, Ranges, nothing
@@ -29,9 +30,10 @@ WANTED = ("equity", "requirement")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What an engine has room for, fixed when it opens. ``notional``: the largest of one position, quote currency;
-    beyond
-    it sums are no longer exact and the account is valued unrounded.
+    """What an engine has room for, fixed when it opens.
+
+    ``notional``: the largest of one position, quote currency; beyond it sums are no longer exact and the account is
+    valued unrounded.
     """
 
     accounts: int = 1024
@@ -57,6 +59,11 @@ def price_or_one(market: Market, asset: str, underlying: str | None) -> float:
         return 1.0
 
 
+def atom_prices(instruments: Instruments, market: Market) -> Floats:
+    """Price of one atom of each asset, quote currency."""
+    return np.array([price_or_one(market, a.id, a.underlying) * 10.0**-a.decimals for a in instruments.assets])
+
+
 def lot_value(row: Instrument, market: Market) -> float:
     """Quote currency that one lot is about."""
     size = float(row.contract_size * row.lot)
@@ -67,8 +74,7 @@ def lot_value(row: Instrument, market: Market) -> float:
 
 def ranges_of(instruments: Instruments, market: Market, capacity: Capacity) -> Ranges:
     """Lots and costs up to the largest notional."""
-    prices = [price_or_one(market, a.id, a.underlying) for a in instruments.assets]
-    atoms = np.array([p * 10.0**-a.decimals for p, a in zip(prices, instruments.assets, strict=True)])
+    atoms = atom_prices(instruments, market)
     values = np.array([lot_value(row, market) for row in instruments])
     return Ranges(
         lots=np.minimum(np.maximum(capacity.notional / values, 1.0), MAX_LOTS),
@@ -80,7 +86,7 @@ def ranges_of(instruments: Instruments, market: Market, capacity: Capacity) -> R
 
 def quanta_of(bound: Binding, ranges: Ranges, instruments: Instruments, market: Market) -> Quanta:
     """Quanta of the plan for these ranges, item by item."""
-    atoms = np.array([price_or_one(market, a.id, a.underlying) * 10.0**-a.decimals for a in instruments.assets])
+    atoms = atom_prices(instruments, market)
     notional = ranges.money / ranges.slots
     ticks = np.array([float(row.tick) for row in instruments])
     price = np.array([market.get("mark", r.id, market.get("index", r.underlying, 1.0)) for r in instruments])
@@ -109,16 +115,10 @@ def single_of(layout: Layout, wanted: Sequence[int], rows: int) -> single.Single
     """The plan over one account of at most so many rows of all feeds together."""
     capacity = (1 << (max(rows, 2) - 1).bit_length()) * layout.breadth
     needs = layout.needs(capacity, tuple(wanted))
-    holding = layout.holding.copy()
-    holding[~needs.held, 1] = DEAD
-    n_axes, n_relations, keys = len(layout.key_start) - 1, len(needs.relation), int(layout.key_start[-1])
     sources = [list(FEEDS).index(h.source) for h in layout.bound.program.holdings]
     return single.Single(
-        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps, holding, layout.items,
-        layout.key_start, np.array([*sources, 0], dtype=np.int64), np.array(wanted, dtype=np.int64), capacity,
-        np.zeros(2 * keys + n_axes * (3 + 2 * capacity) + n_relations * (1 + capacity) + 1, dtype=np.int64),
-        np.zeros((len(layout.holding) + ARGUMENTS) * capacity + needs.scratch),
-        np.zeros(len(layout.holding) + 1, dtype=np.int64),
+        *arrays_of(layout, needs), np.array([*sources, 0], dtype=np.int64), np.array(wanted, dtype=np.int64), capacity,
+        *memory_of(layout, needs, capacity), np.zeros(len(layout.holding) + 1, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -233,9 +233,7 @@ class Source:
 
 def half_atoms(instruments: Instruments, market: Market) -> Floats:
     """Half an atom of each asset, quote currency: a surplus of no less than minus that rounds to 0 or more."""
-    return np.array([
-        0.5 * 10.0**-a.decimals * price_or_one(market, a.id, a.underlying) for a in instruments.assets
-    ])  # fmt: skip
+    return 0.5 * atom_prices(instruments, market)
 
 
 def bits_of(instruments: Instruments) -> tuple[Integers, Integers]:

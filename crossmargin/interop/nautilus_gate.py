@@ -1,6 +1,6 @@
 """The gate between nautilus's strategies and its venues: a handler in the place of the execution engine's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from crossmargin._core.status import Status
@@ -28,12 +28,8 @@ class PreTradeGate:
     clock: Any
     msgbus: Any
     venue: Any
-
-    def refresh(self) -> None:
-        raise NotImplementedError
-
-    def revalue(self) -> None:
-        raise NotImplementedError
+    refresh: Callable[[], None]  # marks the mirror's engine, if prices moved
+    revalue: Callable[[], None]  # writes the balances anew
 
     def guard(self, kernel: Any) -> None:
         """Stand between strategies and venues from now on; of a ``BacktestEngine``, its ``kernel``."""

@@ -1,6 +1,7 @@
 """The gate's face: hand-worked money, names and decimal strings, decisions, and what each event does and refuses."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -261,7 +262,7 @@ def test_a_spot_pair_exchanges_balances():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda e: e.open("ann"), "account must be not be open|account must not be open|not be open yet"),
+        (lambda e: e.open("ann"), "account must not be open yet"),
         (lambda e: e.open("eve", "XXX"), "currency must"),
         (lambda e: e.deposit(0, "USD", "1.001"), "multiple of 1e-2"),
         (lambda e: e.deposit(0, "EUR", "1"), "asset must"),

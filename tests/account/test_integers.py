@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from account.gate_desks import prepared
+from account.gate_desks import DESKS, prepared
 from conformance.through_gate import loaded
 from venues import test_dydx_twin as dydx_twin
 
-from crossmargin.account import Capacity, RiskEngine
+from crossmargin.venues import drift, dydx
 
 QUANTA = 10**6  # of the quote currency
 FIGURES = ("equity_initial", "equity_maintenance", "initial", "maintenance")
@@ -56,6 +56,6 @@ def test_what_leaves_64_bits_is_valued_in_doubles():
 
 
 def test_only_those_venues_run_so():
-    room = Capacity(accounts=1, slots=2, orders=2, journal=0)
-    assert not prepared("Mango").method.integers
-    assert RiskEngine(prepared("Mango"), orders="venue", capacity=room).sequence() == 0
+    assert drift.DriftMargin.integers
+    assert dydx.CrossMargin.integers
+    assert not any(prepared(name).method.integers for name in DESKS)

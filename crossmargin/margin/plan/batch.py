@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from crossmargin import _checks as check
-from crossmargin._checks import Floats
+from crossmargin._checks import Floats, Integers
 from crossmargin._core import plan
 from crossmargin.errors import raise_for_status
 from crossmargin.margin.plan.layout import ARGUMENTS, DEAD, Layout, Needs
@@ -61,6 +61,9 @@ def run_feeds(
     return out
 
 
+Arrays = tuple[Integers, Integers, Floats, Floats, Integers, Integers, Integers, Integers, Integers]
+
+
 def run_range(
     layout: Layout,
     needs: Needs,
@@ -71,18 +74,30 @@ def run_range(
     out: Floats,
 ) -> int:
     """Run one range of units with scratch memory of its own."""
-    n_axes, n_relations, pairs = len(layout.key_start) - 1, len(layout.relation), block_rows * layout.breadth
-    keys = int(layout.key_start[-1])
+    pairs = block_rows * layout.breadth
+    return plan.evaluate(
+        *arrays_of(layout, needs), sources, np.array(wanted, dtype=np.int64),
+        *units, BLOCK_UNITS, block_rows, pairs, *memory_of(layout, needs, pairs), out,
+    )  # fmt: skip
+
+
+def arrays_of(layout: Layout, needs: Needs) -> Arrays:
+    """What the compiled evaluators read of a program, in their order."""
     holding = layout.holding.copy()
     holding[~needs.held, 1] = DEAD
-    return plan.evaluate(
-        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps,
-        holding, layout.items, layout.key_start, sources, np.array(wanted, dtype=np.int64),
-        *units, BLOCK_UNITS, block_rows, pairs,
-        np.empty(2 * keys + n_axes * (3 + 2 * pairs) + n_relations * (1 + pairs) + 1, dtype=np.int64),
-        np.empty((len(layout.holding) + ARGUMENTS) * pairs + needs.scratch, dtype=np.float64),
-        out,
+    return (
+        needs.nodes, layout.args, layout.constants, layout.magic, needs.relation, layout.maps, holding, layout.items,
+        layout.key_start,
     )  # fmt: skip
+
+
+def memory_of(layout: Layout, needs: Needs, pairs: int) -> tuple[Integers, Floats]:
+    """Integers and doubles that an evaluation of so many pairs of an axis writes, cleared."""
+    n_axes, n_relations, keys = len(layout.key_start) - 1, len(needs.relation), int(layout.key_start[-1])
+    return (
+        np.zeros(2 * keys + n_axes * (3 + 2 * pairs) + n_relations * (1 + pairs) + 1, dtype=np.int64),
+        np.zeros((len(layout.holding) + ARGUMENTS) * pairs + needs.scratch, dtype=np.float64),
+    )
 
 
 def capacity_of(sources: tuple[Feed, ...]) -> int:

@@ -21,7 +21,7 @@ from crossmargin.margin.plan.quantum import MAGIC, quantum
 from crossmargin.margin.plan.zeros import zero_nodes
 
 STRIDE, BASE = 2, 4  # of an alternative
-FIELDS = {"alternatives": 12, "terms": 14, "touches": 3, "points": 8}
+FIELDS = {"alternatives": 11, "terms": 14, "touches": 3, "points": 8}
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ class Compiled:
         return {holding.name: holding.source for holding in self.bound.program.holdings}
 
     def lay(self) -> None:
-        """Alternatives first: their figures lie side by side, instrument by instrument, from 0. Equal ones are kept
-        once.
-        """
+        """Alternatives first: their figures lie side by side by instrument, from 0; equal ones are kept once."""
         found: dict[bytes, tuple[int, Alternative]] = {}
         for number, part in enumerate(self.worst.parts):
             for a in part:
@@ -154,7 +152,7 @@ class Compiled:
         opaque = [self.opaque_share(*share) for share in a.opaque]
         return [
             part, a.rows(), stride, at, 0, table, constant, self.laid.name(terms), len(terms),
-            self.laid.name(opaque), len(opaque), 0,
+            self.laid.name(opaque), len(opaque),
         ]  # fmt: skip
 
     def opaque_share(self, node: int, factor: float) -> int:
@@ -264,9 +262,7 @@ class Compiled:
         return merged(found)
 
     def figures(self, linears: Sequence[Linear], term: Term) -> Floats:
-        """P and K of every instrument, (instruments, linear forms, 2, stride); of a reduced term its forms are rows of
-        one.
-        """
+        """P and K of every instrument, (instruments, linear forms, 2, stride); a reduced term has one form of rows."""
         if not reduced(term):
             stride = padded(term.rows())
             return np.stack([np.stack(self.moved(x, term.rows(), stride), axis=1) for x in linears], axis=1)
