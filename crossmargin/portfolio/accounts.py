@@ -106,7 +106,7 @@ class Accounts(Sequence[Account]):
         rank[order] = np.arange(len(self))
         return self.taken(order), rank
 
-    def taken(self, rows: Sequence[int]) -> "Accounts":
+    def taken(self, rows: Sequence[int] | Integers) -> "Accounts":
         """Some of the accounts, in this order."""
         ids = self.ids[rows] if isinstance(self.ids, np.ndarray) else tuple(self.ids[row] for row in rows)
         kept = tuple(self.rows[row] for row in rows) if self.rows else ()

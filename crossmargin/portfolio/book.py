@@ -97,6 +97,12 @@ class Book:
             raise check.refuse("pocket", f"be a pocket of {account!r}", pocket)
         return int(first + found[0])
 
+    def taken(self, units: Integers) -> "Book":
+        """Some of the units, ascending, in a book of their own."""
+        owners, account = np.unique(self.unit_account[units], return_inverse=True)
+        cut = {name: getattr(self, name).taken(units) for name in FIELDS}
+        return Book(self.instruments, self.accounts.taken(owners), account, self.unit_pocket[units], **cut)
+
     @cached_property
     def currency(self) -> Integers:
         """Asset row of each unit's account currency."""

@@ -241,10 +241,10 @@ def moved_market(instruments: Instruments, market: Market, moves: Mapping[str, f
     """
     names = tuple(moves)
     point = ScenarioSet.of("move", move=[[moves[name] for name in names]], underlyings=names, labels=["move"])
-    touched = [row for row in instruments if row.underlying in moves]
+    touched = [row for row in instruments if row.underlying in moves and market.has("mark", row.id)]
     part = Instruments.of(touched, instruments.assets)
     prices = shocked_prices(part, market, point)[:, 0] if touched else np.zeros(0)
-    new = {(row.id, "mark"): float(p) for row, p in zip(part, prices, strict=True) if market.has("mark", row.id)}
+    new = {(row.id, "mark"): float(p) for row, p in zip(part, prices, strict=True)}
     return market.replacing(new | scaled_observations(instruments, market, moves))
 
 

@@ -1,0 +1,149 @@
+"""The index names exactly whom a full sweep names, whatever moved; the bound of a change is never too small."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from account.gate_desks import DESKS, prepared
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossmargin import Account, Book, Market
+from crossmargin.account.engine import held_by
+from crossmargin.errors import CrossmarginError
+from crossmargin.liquidation.index import LiquidationIndex
+from crossmargin.margin.plan.change import UnboundedError, surplus_change
+from crossmargin.portfolio.feeds import FEEDS
+
+PRICES = ("index", "mark", "forward")
+WITHOUT_BOUND = {"tiered", "sensitivities", "Deribit", "Mango", "Binance"}  # a product, norm or quotient of sums
+
+
+def moved(market, moves, volatility=0.0):
+    """Every price of an underlying moves with it; volatilities by points."""
+    seen = {}
+    for key, o in market.seen.items():
+        name = next((u for u in sorted(moves, key=len, reverse=True) if o.subject.startswith(u)), None)
+        value = o.value * (1.0 + moves[name]) if name is not None and o.field in PRICES else o.value
+        value = max(value + volatility, 0.01) if o.field == "volatility" else value
+        seen[key] = replace(o, value=value)
+    return Market(market.as_of, market.quote, seen)
+
+
+def random_book(base, rng, n):
+    """Accounts of some positions each, with enough cash for most."""
+    holdable = {name: np.flatnonzero(mask) for name, mask in held_by(base, "none").items()}
+    most = min(len(holdable["position"]), 4) + 1
+    rows = [(a, int(i)) for a in range(n) for i in rng.choice(holdable["position"], rng.integers(most), replace=False)]
+    lots = [int(x) or 1 for x in rng.normal(0, 200, len(rows))]
+    cash = int(rng.choice(holdable["balance"]))
+    decimals = base.instruments.assets[cash].decimals
+    funds = [int(x * 10**decimals) for x in rng.exponential(30_000, n)]
+    currency = base.instruments.assets[int(holdable["balance"][0])].id
+    return Book.of(
+        base.instruments, [Account(id=f"{i:06}", currency=currency) for i in range(n)],
+        positions={"account": [a for a, _ in rows], "instrument": [i for _, i in rows], "lots": lots},
+        balances={"account": list(range(n)), "asset": [cash] * n, "atoms": funds},
+    )  # fmt: skip
+
+
+def surplus(base, book):
+    values = base.values(book, ("equity", "requirement"))
+    equity, required = (v[:, -1 if v.shape[1] == 1 else 1] for v in values.values())
+    return equity - required
+
+
+def underlyings(base):
+    return sorted({row.underlying for row in base.instruments})
+
+
+def fresh_at(base, moves, volatility):
+    try:
+        return base.remark(moved(base.market, moves, volatility))
+    except CrossmarginError:
+        return None  # the method has no figures for such a market
+
+
+MOVES = st.lists(st.floats(-0.5, 0.8), min_size=4, max_size=4)
+
+
+@pytest.mark.parametrize("name", sorted(set(DESKS) - WITHOUT_BOUND))
+@given(seed=st.integers(0, 2**32), moves=MOVES, volatility=st.floats(-0.1, 0.3))
+@settings(max_examples=25)
+def test_no_surplus_changes_by_more_than_its_bound(name, seed, moves, volatility):
+    base = prepared(name)
+    fresh = fresh_at(base, dict(zip(underlyings(base), moves, strict=False)), volatility)
+    if fresh is None:
+        return
+    book = random_book(base, np.random.default_rng(seed), 20)
+    change = surplus_change(base.bound, fresh.bound, 1)
+    bound, size = np.full(len(book), change.constant), np.ones(len(book))
+    for source, each in change.by_source.items():
+        start, item, amount = FEEDS[source](book)
+        unit = np.repeat(np.arange(len(book)), np.diff(start))
+        np.add.at(bound, unit, np.abs(amount) * each[item])
+    found = np.abs(surplus(fresh, book) - surplus(base, book))
+    size += np.abs(surplus(base, book)) + bound
+    assert (found <= bound + 1e-9 * size).all()
+    near = 1e-5 if name == "OKX" else 0.01  # OKX reads tiers by size at many keys: sound, and too loose to be of use
+    assert (found > near * bound).any() or not bound.any()  # it is no bound that nothing comes near
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT_BOUND))
+def test_what_has_no_bound_says_so(name):
+    base = prepared(name)
+    with pytest.raises(UnboundedError):
+        surplus_change(base.bound, base.bound, 1)
+
+
+@pytest.mark.parametrize("name", DESKS)
+@given(seed=st.integers(0, 2**32), path=st.lists(MOVES, min_size=1, max_size=4), volatility=st.floats(-0.05, 0.1))
+@settings(max_examples=12)
+def test_the_index_names_whom_the_sweep_names(name, seed, path, volatility):
+    """Along a path of markets, after every mark."""
+    base = prepared(name)
+    book = random_book(base, np.random.default_rng(seed), 40)
+    index = LiquidationIndex.of_book(base, book)
+    for moves in path:
+        fresh = fresh_at(base, {u: 0.1 * m for u, m in zip(underlyings(base), moves, strict=False)}, volatility)
+        if fresh is None:
+            return
+        found = index.remark(fresh)
+        swept = fresh.requirements(book)
+        atom = book.instruments.atom[book.currency]
+        assert found.liquidatable.tolist() == np.flatnonzero(np.rint(swept.surplus_maintenance / atom) < 0).tolist()
+
+
+def test_most_accounts_sleep_through_a_small_move():
+    """Of accounts that are far from their margin only those in reach of the move are valued."""
+    base = prepared("scenario of coins")
+    book = random_book(base, np.random.default_rng(1), 2000)
+    index = LiquidationIndex.of_book(base, book)
+    healthy = int((index.surplus > 0).sum())
+    found = index.remark(base.remark(moved(base.market, dict.fromkeys(underlyings(base), -0.001))))
+    woken = len(found.revalued) - (2000 - healthy)
+    assert 0 <= woken < 0.2 * healthy
+
+
+def test_an_account_that_changes_its_holdings_is_watched_anew():
+    base = prepared("scenario")
+    rng = np.random.default_rng(5)
+    first, second = random_book(base, rng, 30), random_book(base, rng, 30)
+    books = [first]
+    index = LiquidationIndex(base, lambda units: books[-1].taken(units), 30)
+    books.append(second)
+    index.update(np.arange(30))
+    for move in (-0.01, -0.05, 0.05, 0.2):
+        fresh = base.remark(moved(base.market, dict.fromkeys(underlyings(base), move)))
+        found = index.remark(fresh)
+        below = np.rint(fresh.requirements(second).surplus_maintenance * 100) < 0
+        assert found.liquidatable.tolist() == np.flatnonzero(below).tolist()
+
+
+def test_a_part_of_a_book_is_valued_like_the_whole():
+    base = prepared("scenario")
+    book = random_book(base, np.random.default_rng(3), 50)
+    units = np.array([0, 3, 4, 17, 49])
+    part = book.taken(units)
+    assert surplus(base, part).tolist() == surplus(base, book)[units].tolist()
+    assert [account.id for account in part.accounts] == [f"{unit:06}" for unit in units]
