@@ -1,7 +1,7 @@
-"""Turns health rows of the Mango v4 file into method, instruments, market and portfolio.
+"""Turns rows of the Mango v4 file into method, instruments, market and portfolio.
 
-Units are native: a token has no
-decimals, a tick is 1. Reserved quote is written as bids that cost it: whole lots at the highest bid, the rest near
+Units are native: a token of a health row has no decimals, one of a liquidation row nine, since the venue holds parts of
+a unit; a tick is 1. Reserved quote is written as bids that cost it: whole lots at the highest bid, the rest near
 zero; reserved base as one ask. An unknown limit is one that tightens nothing: near zero for bids, far for asks.
 """
 
@@ -9,13 +9,16 @@ import re
 
 from crossmargin import Account, Asset, Instrument, Instruments, Market, Observation, Order, Portfolio, Position
 from crossmargin.instruments import Kind
+from crossmargin.liquidation.venues.mango import Standing
+from crossmargin.liquidation.venues.mango_rules import Penalty, Rules
 from crossmargin.venues.mango import Health
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule
 from crossmargin.venues.mango_stable_price import SECOND, StablePrice, StablePriceRule
+from liquidation.mango_steps import FINE, standing_of
 
 LIQUIDATING = ("liq_token_perp", "liq_perp_base", "perp_bankruptcy")  # steps of a liquidation and a bankruptcy
 STABLE = "stable_price"
-LEVELS = {"init_health": 0, "maint_health": 1, "liq_end_health": 2}  # "after" of liq_token_*: a liquidation step
+LEVELS = {"init_health": 0, "maint_health": 1, "liq_end_health": 2}
 PERP, UNDERLYING, QUOTE = "PERP", "perp base", "USD"
 NEAR, FAR = 1, 10**6
 
@@ -106,7 +109,7 @@ def perpetual_rule(perp):
     )  # fmt: skip
 
 
-def instruments_of(row, sets):
+def instruments_of(row, sets, decimals=0):
     found = [
         Instrument(id=spot_id(order), kind=Kind.SPOT, underlying=order["base"], settlement=order["quote"], tick=1)
         for order in spot_of(row)
@@ -115,7 +118,7 @@ def instruments_of(row, sets):
         perp = sets[row["params"]["param_set"]]["perp"]
         terms = {"settlement": perp["settle"], "lot": perp["base_lot_size"], "tick": 1}
         found.append(Instrument(id=PERP, kind=Kind.PERPETUAL, underlying=UNDERLYING, **terms))
-    assets = [Asset(id=token["id"], decimals=0) for token in tokens_of(row, sets)]
+    assets = [Asset(id=token["id"], decimals=decimals) for token in tokens_of(row, sets)]
     return Instruments.of(found, [*assets, Asset(id=QUOTE, decimals=0)])
 
 
@@ -175,11 +178,52 @@ def spot_lines(order):
     yield name, "sell", order["reserved_base"], ask
 
 
-def prepared_of(row, sets):
-    """The method over the row's market, and the row's account."""
-    instruments = instruments_of(row, sets)
+def prepared_of(row, sets, decimals=0):
+    """The method over the row's market, and the row's account; atoms are native units unless ``decimals`` says otherwise."""
+    instruments = instruments_of(row, sets, decimals)
     prepared = method_of(row, sets).prepare(instruments, market_of(row, sets))
     return prepared, portfolio_of(row, instruments, sets)
+
+
+# ---- steps of a liquidation: one weight a row stands for every level -----------------------------------
+
+
+def token_case(row, sets):
+    """The account of a row that repays the debt ``liab`` with the token ``asset``."""
+    if "liqee" in row["portfolio"]:
+        return Standing(*prepared_of(row, sets, FINE), Rules(native=1.0))
+    held, given = row["portfolio"], row["params"]
+    profit = {"weights": (1, 1, 1, 1, given["perp_overall_w"], given["perp_overall_w"])}
+    tokens = {
+        "asset": {"balance": held["asset_token"], "weights": (given["init_asset_w_asset"], 1) * 2},
+        "liab": {"balance": held["liab_token"], "weights": (1, given["init_liab_w_liab"]) * 2},
+        "other": {"balance": held["other_token"]},
+    }
+    perpetuals = {f"{side} perp": {"settle": side, "quote": held[f"{side}_settled_perp_quote"]} | profit
+                  for side in ("asset", "liab")}  # fmt: skip
+    return standing_of(tokens, perpetuals)
+
+
+def perpetual_case(row):
+    """The account of a row that closes PERP."""
+    held, given = row["portfolio"], row["params"]
+    base, profit = (given["init_base_asset_w"], given["init_base_liab_w"]), given["overall_asset_w"]
+    perp = {"settle": "settle", "lots": held["perp_base"], "quote": held["perp_quote"], "size": given["base_lot_size"],
+            "price": given["all_prices"], "weights": (*base, *base, profit, profit)}  # fmt: skip
+    penalty = Penalty(subject=PERP, liquidator=given["base_liq_fee"], profit=given["positive_pnl_liq_fee"])
+    tokens = {name: {"balance": held[f"{name}_token"]} for name in ("settle", "other")}
+    return standing_of(tokens, {PERP: perp}, Rules(perpetuals=(penalty,), native=1.0))
+
+
+def loss_case(row):
+    """The account of a row with a loss in PERP and no base."""
+    held, given = row["portfolio"], row["params"]
+    weights, profit = (given["settle_token_asset_w"], given["settle_token_liab_w"]), given["perp_overall_asset_w"]
+    settle = {"balance": held["settle_token"], "price": given["settle_price"], "weights": weights * 2}
+    perp = {"settle": "settle", "quote": held["perp_quote"], "weights": (1, 1, 1, 1, profit, profit)}
+    penalty = Penalty(subject=PERP, liquidator=given["base_liq_fee"])
+    tokens = {"settle": settle, "other": {"balance": held["other_token"]}}
+    return standing_of(tokens, {PERP: perp}, Rules(perpetuals=(penalty,), native=1.0))
 
 
 # ---- the stable price -----------------------------------------------------------------------------
