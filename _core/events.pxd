@@ -7,7 +7,7 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     ENROL = 1             # account, a currency, b.. digest of its name
     DEPOSIT = 2           # account, a asset, b atoms
     WITHDRAW = 3          # account, a asset, b atoms
-    TRANSFER = 4          # account, a asset, b atoms, c receiving account
+    TRANSFER = 4          # account, a asset, b atoms, c receiving account, d 1: unjudged, as a liquidation takes it
     PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags
     AMEND = 6             # account, a order, b lots, c ticks
     CANCEL = 7            # account, a order

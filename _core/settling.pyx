@@ -228,17 +228,19 @@ cdef Status leave(State* g, int64_t account, int64_t asset, int64_t atoms) noexc
 
 
 cdef Status money(State* g, const Event* v) noexcept nogil:
-    """Deposit, withdraw and transfer; amounts are positive."""
+    """Deposit, withdraw and transfer; amounts are positive. What a liquidation takes is not judged."""
     cdef Status status
+    cdef bint seized
     if not known_account(g, v.account) or not known_asset(g, v.a):
         return Status.UNKNOWN
-    if v.b <= 0 or v.b > MOST_INDEX:
+    if v.b <= 0 or v.b > MOST_INDEX or (v.kind == TRANSFER and not 0 <= v.d <= 1):
         return Status.MALFORMED
     if v.kind == DEPOSIT:
         return move(g, v.account, v.a, v.b)
     if v.kind == TRANSFER and not known_account(g, v.c):
         return Status.UNKNOWN
-    status = leave(g, v.account, v.a, v.b)
+    seized = v.kind == TRANSFER and v.d == 1
+    status = move(g, v.account, v.a, -v.b) if seized else leave(g, v.account, v.a, v.b)
     if status == Status.OK and v.kind == TRANSFER:
         status = move(g, v.c, v.a, v.b)
         if status != Status.OK:

@@ -1,0 +1,20 @@
+from numpy import int64
+from numpy.typing import NDArray
+
+from crossmargin._core.gate import Gate
+
+Integers = NDArray[int64]
+
+def counts(gate: Gate, account: Integers, positions: Integers, orders: Integers) -> tuple[int, int]:
+    """Where each account's positions and orders begin, n + 1 figures each: (status, first unknown account)."""
+
+def holdings(
+    gate: Gate, account: Integers, start: Integers, instrument: Integers, lots: Integers, cost: Integers, atoms: Integers
+) -> int:
+    """Positions of accounts that ``counts`` counted, and their balances (n, assets); a status."""
+
+def resting(gate: Gate, account: int) -> list[tuple[int, int, int, int, int]]:
+    """Rows (id, instrument, lots that may fill, ticks, flags) of one account's orders, by arrival in each slot."""
+
+def apply_many(gate: Gate, events: Integers) -> tuple[int, int]:
+    """Apply events of twelve words until one is refused: (how many were applied, the status of the one that was not)."""
