@@ -18,17 +18,11 @@ from crossmargin.venues.dydx_parameters import ONE, LiquidityTier, PerpMarket
 PERP, COIN, QUOTE = "BTC-USD", "BTC", "USDC"
 MICRO = 10**6
 LOTS = 2**53  # a book holds no more lots
-LATER = {  # rows of the liquidation layer, and what each computes
-    "bankruptcy_price": "quote at which part of an account closes",
-    "fillable_price": "price at which a liquidation order rests",
-    "insurance_delta": "what a liquidation brings to or takes from the fund",
-    "position_block_limit": "most that is liquidated of a position in a block",
-}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One account of one perpetual, ready to be asked."""
+    """One account, ready to be asked."""
 
     method: CrossMargin
     portfolio: Portfolio
@@ -71,6 +65,28 @@ def account(*, base=0, price=1, tier, atomic=-6, interest=0, balance=0, orders=(
     return Case(made, portfolio, market)
 
 
+def desk(perps, *, tier, positions, balance=0, markets=(), name="row", lot=1):
+    """An account of several perpetuals: ``perps`` by coin, (price of a coin, resolution); ``lot`` in base quanta.
+
+    ``balance`` in quote quanta, ``positions`` in lots by coin; ``markets`` replace those made of ``tier``.
+    """
+    listed = [
+        Instrument(id=f"{coin}-USD", kind=Kind.PERPETUAL, underlying=coin, settlement=QUOTE, tick=Fraction(1, MICRO),
+                   lot=lot * Fraction(10) ** atomic)
+        for coin, (_, atomic) in perps.items()
+    ]  # fmt: skip
+    coins = [Asset(id=coin, decimals=8, underlying=coin) for coin in perps]
+    market, _ = market_of({(coin, "index"): Fraction(price) for coin, (price, _) in perps.items()})
+    made = markets or [PerpMarket(underlying=coin, atomic_resolution=n, tier=tier) for coin, (_, n) in perps.items()]
+    portfolio = Portfolio.of(
+        Instruments.of(listed, [Asset(id=QUOTE, decimals=6), *coins]), account=Account(id=name, currency=QUOTE),
+        positions={f"{coin}-USD": base for coin, base in positions.items() if base},
+        balances={QUOTE: Fraction(balance, MICRO)},
+    )  # fmt: skip
+    method = CrossMargin(name="row", source="dydxprotocol/v4-chain tests", quote=QUOTE, markets=tuple(made))
+    return Case(method, portfolio, market)
+
+
 def market_of(figures):
     """A market in quote currency, and the figures that float64 does not hold, as decimals."""
     seen = [Observation(subject=s, field=f, value=float(value)) for (s, f), value in figures.items()]
@@ -103,6 +119,25 @@ def state_account(state):
     collateral, maintenance = int(state["NC"]), int(state["MMR"])
     tier = LiquidityTier(initial=ONE, maintenance_fraction=ONE)
     return account(base=maintenance, tier=tier, balance=collateral - maintenance)
+
+
+def liquidated_account(row):
+    """The account of a row of liquidation, its perpetuals by their numbers."""
+    held, seen = row["portfolio"], row["market"]["perpetuals"]
+    return desk(
+        {str(p["id"]): (int(p["price"]) * Fraction(10) ** p["exponent"], p["atomic_resolution"]) for p in seen},
+        tier=tier_of(row["params"]), balance=int(held["usdc_quantums"]),
+        positions={str(p["perpetual_id"]): int(p["base_quantums"]) for p in held["positions"]},
+    )  # fmt: skip
+
+
+def block_account(row):
+    """One position of a row that gives no margin rates: its notional is what is asked for."""
+    seen = row["market"]
+    return account(
+        base=int(row["portfolio"]["base_quantums"]), price=int(seen["price"]) * Fraction(10) ** int(seen["exponent"]),
+        tier=LiquidityTier(initial=ONE, maintenance_fraction=ONE), atomic=int(seen["atomic_resolution"]),
+    )  # fmt: skip
 
 
 def largest_product(case):

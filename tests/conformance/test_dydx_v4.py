@@ -1,20 +1,21 @@
-"""dYdX v4: every published row of margins, rates, funding and the order of risk, to the integer.
+"""dYdX v4: every published row of margins, rates, funding, the order of risk and liquidation, to the integer."""
 
-61 rows; the 35 others of the file belong to the liquidation layer (``LATER``).
-"""
+from fractions import Fraction
 
 import pytest
 
 from conformance.dydx_accounts import (
-    LATER,
+    block_account,
     kind_of,
     largest_product,
+    liquidated_account,
     margin_account,
     notional_account,
     state_account,
     tier_of,
 )
-from conformance.rows import LIQUIDATION, called, load, rows
+from conformance.rows import called, load, rows
+from crossmargin.liquidation.venues import dydx as liquidation
 from crossmargin.venues import dydx
 from crossmargin.venues.dydx_rules import (
     Risk,
@@ -104,12 +105,53 @@ def test_change_below_initial_margin(row):
     assert undercollateralized_change(old, new) == row["expected"]["result"]
 
 
-@pytest.mark.parametrize("row", rows(FILE, called(*LATER), skip=LIQUIDATION))
-def test_of_liquidation(row):
-    raise AssertionError(row)
+def closing(row):
+    """The part that a row closes, by the venue's plan; a row closes base quanta, which are lots here."""
+    case, p = liquidated_account(row), row["params"]
+    return liquidation.closing(case.prepared, case.portfolio, f"{p['perpetual_id']}-USD", int(p["delta_quantums"]))
+
+
+@pytest.mark.parametrize("row", rows(FILE, called("bankruptcy_price")))
+def test_bankruptcy_price(row):
+    assert liquidation.bankruptcy_quote(closing(row)) == int(row["expected"]["bankruptcy_quote_quantums"])
+
+
+@pytest.mark.parametrize("row", rows(FILE, called("fillable_price")))
+def test_fillable_price(row):
+    p = row["params"]
+    rules = liquidation.LiquidationRules(
+        bankruptcy_adjustment=int(p["bankruptcy_adjustment_ppm"]),
+        spread_to_maintenance=int(p["spread_to_mm_ratio_ppm"]),
+    )
+    expected = Fraction(row["expected"]["fillable_price_quote_per_base_quantum"])
+    assert liquidation.fillable_price(closing(row), rules) == expected
+
+
+@pytest.mark.parametrize("row", rows(FILE, called("insurance_delta")))
+def test_insurance_change(row):
+    case, p, held = liquidated_account(row), row["params"], row["portfolio"]
+    fill = liquidation.liquidation_fill(
+        case.prepared, case.portfolio, "0-USD", int(held["fill_base_quantums"]) * (1 if held["is_buy"] else -1),
+        pair=liquidation.ClobPair(exponent=int(p["quantum_conversion_exponent"])), subticks=int(held["fill_subticks"]),
+        rules=liquidation.LiquidationRules(max_fee=int(p["max_liquidation_fee_ppm"])),
+    )  # fmt: skip
+    assert fill.insurance == int(row["expected"]["insurance_fund_delta"])
+
+
+@pytest.mark.parametrize("row", rows(FILE, called("position_block_limit"), kind="fragment"))
+def test_limits_of_a_position_in_a_block(row):
+    case, p = block_account(row), row["params"]
+    rules = liquidation.LiquidationRules(
+        min_position_notional=int(p["min_position_notional"]), max_position_portion=int(p["max_portion_ppm"])
+    )
+    notional = dydx.risk(case.prepared, case.portfolio).net_collateral
+    assert liquidation.position_limits(rules, notional) == tuple(int(row["expected"][k]) for k in ("min", "max"))
+
+
+LIQUIDATED = ("bankruptcy_price", "fillable_price", "insurance_delta", "position_block_limit")
 
 
 def test_every_row_has_a_test():
     kinds = {*READERS, "oimf_ppm", "mm_ppm", "funding_clamp", "funding_settlement_ppm", "risk_order", "is_liquidatable",
-             "under_collat_transition", *LATER}  # fmt: skip
+             "under_collat_transition", *LIQUIDATED}  # fmt: skip
     assert {kind_of(row) for row in load(FILE)["vectors"]} <= kinds
