@@ -1,10 +1,13 @@
 """Paradex: cross and portfolio margin and the check of an order, every published row of two files."""
 
+from fractions import Fraction
+
 import pytest
 
 from conformance.paradex_accounts import cross_account, portfolio_account
 from conformance.rows import LIQUIDATION, agree, called, rows
 from crossmargin import Order
+from crossmargin.liquidation.venues import paradex as losses
 from crossmargin.venues import paradex
 
 
@@ -81,12 +84,48 @@ def test_position_limit(row):
     agree(sold, row["expected"]["max_sell"])
 
 
-OTHERS = ("paradex-partial-liquidation", "paradex-socialised-loss")
+def account_value(i, mark):
+    """Profit of the bankrupt account's position at a mark, and the account's value: whole USDC."""
+    held = {"position": i["alice"]["size"], "entry": i["alice"]["entry"], "collateral": i["balance_each"]}
+    method, portfolio, market = cross_account(mark=mark, imf=0.02, **held)
+    found = method.requirement(portfolio, market)
+    return found.equity["positions"].initial, round(found.equity_initial)
+
+
+@pytest.mark.parametrize("row", rows("paradex", called("paradex-socialised-loss"), kind="fragment"))
+def test_socialised_loss(row):
+    """Atoms are whole USDC. The formula's reading, which counts the fund among the balances, gives a fifth."""
+    i, expected = row["inputs"], row["expected"]
+    profit, value = account_value(i, i["alice"]["mark"])
+    agree(profit, expected["alice_upnl"])
+    agree(value, expected["alice_account_value"])
+    assert losses.bankruptcy(value) == expected["bankruptcy"]
+    fund, balances = i["insurance_fund"], [i["balance_each"]] * i["users"]
+    cut = losses.socialised_loss([value], balances, fund)
+    paid = cut.withdraw(i["withdraw"])
+    assert cut.shortfall == expected["exchange_bankruptcy"]
+    assert cut.factor == expected["factor"]
+    assert (paid.to_fund, paid.to_user) == (expected["to_fund"], expected["to_user"])
+    assert losses.socialised_loss([value], balances, fund, total_with_fund=True).factor == Fraction(1, 5)
+    _, later = account_value(i, 70)
+    assert losses.taken_over(later, fund) == expected["fund_after_mark_70"]  # without the 125 just paid in
+    assert losses.socialised_loss([losses.taken_over(later, fund)], balances, 0).factor == 0
+
+
+@pytest.mark.parametrize("row", rows("docs_examples", called("paradex_socialised"), kind="fragment"))
+def test_socialised_loss_as_documented(row):
+    p, expected = row["portfolio"], row["expected"]
+    value = p["balances"][0] + p["upnl_of_bankrupt"]
+    cut = losses.socialised_loss([value], p["balances"], p["insurance_fund"])
+    assert losses.bankruptcy(value) == expected["bankruptcy_amount"]
+    assert cut.shortfall == expected["exchange_bankruptcy_amount"]
+    assert cut.factor == expected["loss_factor"]
+    assert cut.withdraw(500).to_user == expected["withdraw_500_receives"]
 
 
 @pytest.mark.parametrize("row", [
-    *rows("paradex", called(*OTHERS), kind="fragment", skip=LIQUIDATION),
-    *rows("docs_examples", called("paradex_liquidation", "paradex_socialised"), kind="fragment", skip=LIQUIDATION),
+    *rows("paradex", called("paradex-partial-liquidation"), kind="fragment", skip=LIQUIDATION),
+    *rows("docs_examples", called("paradex_liquidation"), kind="fragment", skip=LIQUIDATION),
 ])  # fmt: skip
 def test_rows_of_later_issues(row):
     raise AssertionError(row)
