@@ -4,6 +4,7 @@ The sample counts time to expiry from a clock cut to whole seconds, and prints t
 depends on it is compared within what that rounding moves.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -11,12 +12,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from conformance.rows import LIQUIDATION, agree, called, rows
+from conformance.rows import agree, called, rows
 from conformance.simple_accounts import account, linear_option, perpetual
 from crossmargin import Instrument, Position
+from crossmargin.liquidation.deleveraging import Counterparties, OpenPosition
+from crossmargin.liquidation.venues import bybit as deleveraging
+from crossmargin.liquidation.waterfall import Deficit, Waterfall
 from crossmargin.venues import bybit, bybit_options, bybit_parameters
 
 COINS = Fraction(1, 1000)
+USDT = 10**6  # atoms
 UNIT = rows("bybit", called("bybit-pm-btc-unit"))
 SIZE_ROUNDING = 0.5e-8  # coins, of the printed spot size
 
@@ -139,6 +144,44 @@ def test_dated_ranges(row):
     assert msgspec.structs.replace(bybit.portfolio_margin(), name="") != bybit.portfolio_margin("2024-12")
 
 
-@pytest.mark.parametrize("row", rows("bybit", called("bybit-adl"), kind="fragment", skip=LIQUIDATION))
-def test_deleveraging(row):
-    raise AssertionError(row)
+def drawdown(row):
+    """The row's pool and rules in atoms of 1e-6 USDT, before the loss where it tells one."""
+    i = row["inputs"]
+    named = {"trigger": "insurancePnlRatio", "stop": "adlStopRatio"}
+    rules = deleveraging.DrawdownRules(
+        **{name: i[of] for name, of in named.items() if of in i}, threshold=i.get("adlTriggerThreshold", 0) * USDT
+    )
+    assert (rules.trigger, rules.stop) == (Fraction(-3, 10), Fraction(-1, 4))  # those in force
+    return deleveraging.Pool(balance=i["pool_balance"] * USDT, largest=i.get("pool_8h_max", 1) * USDT), rules
+
+
+@pytest.mark.parametrize("row", rows("bybit", called("bybit-adl-example-1"), kind="fragment"))
+def test_drawdown_of_a_symbol(row):
+    """A long of 1,000 lots that lost 350,000: the pool pays down to its trigger, the shorts the rest."""
+    expected, (pool, rules), lost = row["expected"], drawdown(row), row["inputs"]["symbol_loss"] * USDT
+    assert not deleveraging.deleverages(pool, rules)
+    fallen = replace(pool, profit=-lost)
+    agree(fallen.drawdown, expected["pnlRatio"])
+    assert deleveraging.deleverages(fallen, rules) == expected["adl_triggered"]
+    held = OpenPosition(instrument=perpetual("P", "BTC", "USDT"), decimals=6, lots=1_000, ticks=10**6)
+    borne = Waterfall(fund=pool.balance, asset="USDT").bear(
+        Deficit(account="A", atoms=lost, positions=(held,)),
+        counterparties={"P": Counterparties.of(["B", "C"], [-400, -700])},
+        limit=deleveraging.fund_limit(pool, rules),
+    )
+    assert borne.loss.deleveraged == expected["adl_volume_covered"] * USDT
+    assert borne.loss.socialised == 0
+    kept = replace(pool, profit=-borne.loss.from_fund)
+    assert kept.drawdown == rules.trigger  # what the counterparties bear holds the ratio there
+    for ratio, on in ((rules.stop, True), (rules.stop + Fraction(1, 10**6), False)):
+        moved = replace(pool, profit=int(ratio * pool.largest))
+        assert deleveraging.deleverages(moved, rules, active=True) == on
+
+
+@pytest.mark.parametrize("row", rows("bybit", called("bybit-adl-example-3"), kind="fragment"))
+def test_an_exhausted_pool(row):
+    expected, (pool, rules) = row["expected"], drawdown(row)
+    assert deleveraging.deleverages(pool, rules) == expected["adl_triggered"]
+    assert deleveraging.fund_limit(pool, rules) == 0
+    assert expected["stop"] == "balance>0"
+    assert not deleveraging.deleverages(replace(pool, balance=1), rules, active=True)
