@@ -124,7 +124,7 @@ class LiquidationIndex:
         surplus, exposure = self.surplus[accounts], self.exposure[accounts]
         room = np.divide(surplus, exposure, out=np.full(len(accounts), np.inf), where=exposure > 0)
         alarm = self.travelled[self.kind[accounts]] + room * (1.0 - EARLY) - 1e-9
-        return np.where(surplus > 0, alarm, -np.inf)
+        return np.where((surplus > 0) | ((surplus == 0) & (exposure == 0)), alarm, -np.inf)
 
     def set(self, accounts: Integers) -> None:
         """Arm accounts again after they were valued."""

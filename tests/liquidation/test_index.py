@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from account.gate_desks import DESKS, prepared
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from crossmargin import Account, Book, Market
@@ -15,6 +15,7 @@ from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.margin.plan.change import UnboundedError, surplus_change
 from crossmargin.portfolio.feeds import FEEDS
 
+QUICK = (Phase.explicit, Phase.generate)  # a failure is shown as found
 PRICES = ("index", "mark", "forward")
 WITHOUT_BOUND = {"tiered", "sensitivities", "Deribit", "Mango", "Binance"}  # a product, norm or quotient of sums
 
@@ -69,7 +70,7 @@ MOVES = st.lists(st.floats(-0.5, 0.8), min_size=4, max_size=4)
 
 @pytest.mark.parametrize("name", sorted(set(DESKS) - WITHOUT_BOUND))
 @given(seed=st.integers(0, 2**32), moves=MOVES, volatility=st.floats(-0.1, 0.3))
-@settings(max_examples=25)
+@settings(max_examples=25, phases=QUICK)
 def test_no_surplus_changes_by_more_than_its_bound(name, seed, moves, volatility):
     base = prepared(name)
     fresh = fresh_at(base, dict(zip(underlyings(base), moves, strict=False)), volatility)
@@ -98,7 +99,7 @@ def test_what_has_no_bound_says_so(name):
 
 @pytest.mark.parametrize("name", DESKS)
 @given(seed=st.integers(0, 2**32), path=st.lists(MOVES, min_size=1, max_size=4), volatility=st.floats(-0.05, 0.1))
-@settings(max_examples=12)
+@settings(max_examples=12, phases=QUICK)
 def test_the_index_names_whom_the_sweep_names(name, seed, path, volatility):
     """Along a path of markets, after every mark."""
     base = prepared(name)

@@ -1,0 +1,107 @@
+"""What is left of accounts that cannot be restored: the fund takes it over, and pays what they owe beyond it.
+
+A taken account's positions go to the fund at the mark, its balances follow, what it owes the fund pays; so its value
+moves, positive or negative, and the account ends with nothing. What the fund cannot pay is borne as ``waterfall`` says:
+it stands as the debt of the shortfall account, the socialised loss.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin._checks import Floats, Integers
+from crossmargin.account import RiskEngine
+from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
+from crossmargin.liquidation.shares import by_unit
+from crossmargin.liquidation.waterfall import Deficit, Waterfall
+from crossmargin.market import Market
+from crossmargin.portfolio import Book
+from crossmargin.scenario.revalue import asset_prices, inverse_linear, lot_values, mark_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorption:
+    """Accounts taken and what it cost, quote currency: the fund's payments, and what nobody paid."""
+
+    accounts: int = 0
+    from_fund: float = 0.0
+    socialised: float = 0.0
+
+
+def absorb(
+    engine: RiskEngine, holdings: EngineHoldings, accounts: Integers, market: Market, *, fund: int, shortfall: int
+) -> Absorption:
+    """Take over what is worth less than nothing or still holds positions; ``accounts`` ascending, the fund not one."""
+    if not len(accounts):
+        return Absorption()
+    book = holdings(accounts)
+    value, atom = values(book, market), (book.instruments.atom * asset_prices(book.instruments, market))[book.currency]
+    taken = (np.diff(book.positions.start) > 0) | (np.rint(value / atom) < 0)
+    if not taken.any():
+        return Absorption()
+    part, rows = book.taken(np.flatnonzero(taken)), accounts[taken]
+    paid, lost = borne(holdings, market, rows, value[taken], fund)
+    take_positions(engine, rows, part, market, fund)
+    take_balances(engine, rows, holdings(rows), fund)
+    atoms, asset, unit = in_atoms(holdings, market, fund, lost)
+    apply(engine, transfers(np.array([shortfall]), asset, np.array([atoms]), fund))
+    return Absorption(accounts=len(rows), from_fund=paid * unit, socialised=atoms * unit)
+
+
+def values(book: Book, market: Market) -> Floats:
+    """What each unit is worth at the marks, without haircuts: balances and the profit of positions, quote currency."""
+    instruments, price = book.instruments, asset_prices(book.instruments, market)
+    held, owned = book.positions, book.balances
+    mark = marks(book, market)
+    profit = held["lots"] * lot_values(instruments, mark)[held["instrument"]]
+    settlement = instruments.settlement[held["instrument"]]
+    profit -= held["open_cost"] * instruments.atom[settlement]
+    worth = owned["atoms"] * (instruments.atom * price)[owned["asset"]]
+    return by_unit(held, profit * price[settlement]) + by_unit(owned, worth)
+
+
+def marks(book: Book, market: Market) -> Floats:
+    return np.array([mark_of(row.id, row.kind, row.underlying, market) for row in book.instruments])
+
+
+def borne(
+    holdings: EngineHoldings, market: Market, accounts: Integers, value: Floats, fund: int
+) -> tuple[int, float]:
+    """Atoms of the fund's currency that the fund pays, and what it cannot, quote currency."""
+    own = holdings(np.array([fund]))
+    asset = int(own.currency[0])
+    unit = float(own.instruments.atom[asset] * asset_prices(own.instruments, market)[asset])
+    fall = Waterfall(fund=max(int(values(own, market)[0] / unit), 0), asset=own.instruments.assets[asset].id)
+    owed = {int(a): int(np.ceil(-v / unit - 1e-9)) for a, v in zip(accounts, value, strict=True) if v < 0}
+    losses = fall.bear_all(Deficit(account=f"{a:010}", atoms=atoms) for a, atoms in owed.items() if atoms > 0)
+    return sum(b.loss.from_fund for b in losses), unit * sum(b.loss.socialised for b in losses)
+
+
+def in_atoms(holdings: EngineHoldings, market: Market, fund: int, amount: float) -> tuple[int, int, float]:
+    """An amount in atoms of the fund's currency, that asset, and what an atom is worth."""
+    book = holdings(np.array([fund]))
+    asset = int(book.currency[0])
+    unit = float(book.instruments.atom[asset] * asset_prices(book.instruments, market)[asset])
+    return round(amount / unit), asset, unit
+
+
+def take_positions(engine: RiskEngine, accounts: Integers, book: Book, market: Market, fund: int) -> None:
+    """Trade every position to the fund at the mark, to the nearest tick."""
+    table, instruments = book.positions, book.instruments
+    tick = np.array([float(row.tick) for row in instruments])
+    ticks = np.rint(marks(book, market) / tick).astype(np.int64)
+    ticks = np.where(inverse_linear(instruments), np.maximum(ticks, 1), ticks)
+    owner = accounts[np.repeat(np.arange(len(book)), np.diff(table.start))]
+    apply(engine, trades(owner, table["instrument"], -table["lots"], ticks[table["instrument"]], fund))
+
+
+def take_balances(engine: RiskEngine, accounts: Integers, book: Book, fund: int) -> None:
+    """Move what is owned to the fund, and let the fund pay what is owed."""
+    table = book.balances
+    owner = accounts[np.repeat(np.arange(len(book)), np.diff(table.start))]
+    asset, atoms = table["asset"], table["atoms"]
+    apply(
+        engine,
+        transfers(owner, asset, np.maximum(atoms, 0), fund),
+        transfers(np.full(len(owner), fund), asset, np.maximum(-atoms, 0), owner),
+    )
