@@ -2,15 +2,15 @@
 
 Every account has an exposure: ``G = sum of |amount| unit[item]``, where ``unit`` is what one unit of an item can change
 a surplus by when the markets move by one per cent. Between two marks the plan itself bounds every item's change
-(``margin.plan.change``); the largest of ``change / unit`` over what an account's underlyings move is how far the
-market *travelled* for it. Then ``|surplus(now) - surplus(then)| <= G (travelled(now) - travelled(then))``, whatever the
-method and whatever moved, and an account sleeps until the market has travelled ``surplus / G`` further. Sound by
-construction: a poor choice of ``unit`` wakes too many and misses none.
+(``margin.plan.change``); the largest of ``change / unit`` over the items of an underlying is how far that underlying
+*travelled*. Then ``|surplus(now) - surplus(then)| <= sum over underlyings of G_u (travelled_u(now) - travelled_u(then))``
+whatever the method and whatever moved, and an account sleeps while none of its underlyings has travelled
+``surplus / G`` further. Sound by construction: a poor choice of ``unit`` wakes too many and misses none. A mark costs
+what it moves: accounts lie sorted by distance under each underlying, and those woken once are looked at together.
 """
 
-import heapq
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,6 @@ from crossmargin.scenario.revalue import moved_market
 MAINTENANCE = 1
 PROBES = (-0.20, -0.05, -0.01, 0.01, 0.05, 0.20)  # moves from which units are taken, each per one per cent
 BITS = 62
-CLASSES = 1024  # sets of underlyings that are told apart; beyond, all accounts share one
 CHUNK = 1 << 16  # accounts that are valued together
 EARLY = 1e-6  # of a distance, and 1e-9 per cent: figures in float64 are no finer
 
@@ -84,7 +83,7 @@ def bits_of(instruments: Instruments) -> dict[str, Integers]:
 
 
 class LiquidationIndex:
-    """Alarms of all accounts, set by their surplus and rung by how far the market travelled."""
+    """The distance at which each account may have no surplus left, and whom a mark has carried so far."""
 
     def __init__(self, prepared: Prepared, holdings: Holdings, n_accounts: int) -> None:
         self.prepared, self.holdings, self.n_accounts = prepared, holdings, n_accounts
@@ -94,14 +93,13 @@ class LiquidationIndex:
         self.moved_by = np.zeros(n_accounts, dtype=np.int64)
         for first in range(0, n_accounts, CHUNK):
             self.take(np.arange(first, min(first + CHUNK, n_accounts)))
-        self.masks, self.kind = classes(self.moved_by)
-        self.travelled = np.zeros(len(self.masks))
-        self.alarm = self.alarms(np.arange(n_accounts))
-        self.queues = [self.queue(np.flatnonzero(self.kind == kind)) for kind in range(len(self.masks))]
-
-    def queue(self, accounts: Integers) -> "Queue":
-        order = accounts[np.argsort(self.alarm[accounts], kind="stable")]
-        return Queue(order, self.alarm[order])
+        self.room = self.rooms(np.arange(n_accounts))
+        self.path = [np.zeros(BITS)]  # how far each bit had travelled when accounts were armed
+        self.anchor = np.zeros(n_accounts, dtype=np.int64)  # its place in the path; 0: armed at first
+        self.awake = np.flatnonzero(self.room == -np.inf)  # armed again since, or always to be looked at
+        self.anchor[self.awake] = -1
+        self.order = np.argsort(self.room, kind="stable")
+        self.queues: dict[int, Queue] = {}
 
     @classmethod
     def of_book(cls, prepared: Prepared, book: Book) -> "LiquidationIndex":
@@ -117,51 +115,33 @@ class LiquidationIndex:
         if self.unit is not None:
             self.exposure[accounts], self.moved_by[accounts] = exposures(book, self.unit, self.bits)
 
-    def alarms(self, accounts: Integers) -> Floats:
-        """Distance travelled at which each account may have no surplus left; at once where it has none now."""
-        if self.unit is None:
-            return np.full(len(accounts), -np.inf)
+    def rooms(self, accounts: Integers) -> Floats:
+        """Distance to travel until an account may have no surplus left; none where it has none now."""
         surplus, exposure = self.surplus[accounts], self.exposure[accounts]
         room = np.divide(surplus, exposure, out=np.full(len(accounts), np.inf), where=exposure > 0)
-        alarm = self.travelled[self.kind[accounts]] + room * (1.0 - EARLY) - 1e-9
-        return np.where((surplus > 0) | ((surplus == 0) & (exposure == 0)), alarm, -np.inf)
-
-    def set(self, accounts: Integers) -> None:
-        """Arm accounts again after they were valued."""
-        self.alarm[accounts] = self.alarms(accounts)
-        figures = zip(self.kind[accounts].tolist(), self.alarm[accounts].tolist(), accounts.tolist(), strict=True)
-        for kind, alarm, account in figures:
-            heapq.heappush(self.queues[kind].again, (alarm, account))
+        lasting = (surplus > 0) | ((surplus == 0) & (exposure == 0))
+        return np.where(lasting, room * (1.0 - EARLY) - 1e-9, -np.inf)
 
     def update(self, accounts: Integers) -> None:
-        """Take in that these accounts hold something else now; what new underlyings move them wakes them too."""
-        self.take(accounts)
-        unknown = (self.moved_by[accounts] & ~self.masks[self.kind[accounts]]) != 0
-        for account in accounts[unknown].tolist():
-            self.kind[account] = self.kind_of(int(self.moved_by[account]))
-        self.set(accounts)
-
-    def kind_of(self, mask: int) -> int:
-        """The class of a set of underlyings, made where there is none yet."""
-        found = np.flatnonzero(self.masks == mask)
-        if len(found):
-            return int(found[0])
-        self.masks, self.travelled = np.append(self.masks, mask), np.append(self.travelled, 0.0)
-        self.queues.append(self.queue(np.zeros(0, dtype=np.int64)))
-        return len(self.masks) - 1
+        """Take in that these accounts hold something else now."""
+        for part in chunks(accounts):
+            self.take(part)
+        self.room[accounts], self.anchor[accounts] = self.rooms(accounts), len(self.path) - 1
+        self.anchor[accounts[self.anchor[accounts] == 0]] = -1  # at the start of the path, and yet not at first
+        self.awake = np.union1d(self.awake, accounts)
 
     def move(self, market: Market) -> Found:
-        """Take a market's figures: ring, revalue who woke, and name who is below maintenance."""
+        """Take a market's figures: revalue whom they can have carried far enough, and name who is below maintenance."""
         return self.remark(self.prepared.remark(market))
 
     def remark(self, fresh: Prepared) -> Found:
         """The same for a method that was made ready over the new market."""
-        self.travel(fresh)
+        step = self.travelled(fresh)
         self.prepared = fresh
-        woken = self.ring()
-        for part in np.array_split(woken, max(1, -(-len(woken) // CHUNK))) if len(woken) else ():
-            self.take(part)
-        self.set(woken)
+        bounded = bool(np.isfinite(step).all())
+        self.path.append(self.path[-1] + (step if bounded else 0.0))
+        woken = self.reached() if bounded else np.arange(self.n_accounts)
+        self.update(woken)
         surplus = self.surplus[woken]
         return Found(
             liquidatable=woken[self.below(woken)], revalued=woken, surplus=surplus, n_accounts=self.n_accounts
@@ -169,67 +149,63 @@ class LiquidationIndex:
 
     def below(self, accounts: Integers) -> NDArray[np.bool_]:
         """Whose surplus, to the nearest atom of the currency, is below 0."""
-        if not len(accounts):
-            return np.zeros(0, dtype=bool)
-        book = self.holdings(accounts)
-        atom = book.instruments.atom[book.currency] * self.prepared.currency_prices(book)
-        return np.asarray(np.rint(self.surplus[accounts] / atom) < 0)
+        found = np.zeros(len(accounts), dtype=bool)
+        some = np.flatnonzero(self.surplus[accounts] < 0)
+        if len(some):
+            book = self.holdings(accounts[some])
+            atom = book.instruments.atom[book.currency] * self.prepared.currency_prices(book)
+            found[some] = np.rint(self.surplus[accounts[some]] / atom) < 0
+        return found
 
-    def travel(self, fresh: Prepared) -> None:
-        """Move every class on by the largest change per unit among what moves it."""
+    def travelled(self, fresh: Prepared) -> Floats:
+        """By bit, the largest change of an item per unit of it; infinite where there is no bound."""
         if self.unit is None:
-            return
+            return np.full(BITS, np.inf)
         try:
             change = surplus_change(self.prepared.bound, fresh.bound, MAINTENANCE)
         except UnboundedError:
-            self.travelled += np.inf
-            return
-        steps = distances(change, self.unit, self.bits)
-        alike = [np.where((self.masks >> bit) & 1, step, 0.0) for bit, step in enumerate(steps.tolist())]
-        self.travelled += np.maximum(np.maximum.reduce(alike), ratio(change.constant, self.unit.constant))
+            return np.full(BITS, np.inf)
+        return np.maximum(distances(change, self.unit, self.bits), ratio(change.constant, self.unit.constant))
 
-    def ring(self) -> Integers:
-        """Accounts whose alarm the distance has reached, ascending; all of them where there is no bound."""
-        if self.unit is None:
-            return np.arange(self.n_accounts)
-        found = [np.zeros(0, dtype=np.int64)]
-        for kind, queue in enumerate(self.queues):
-            account, alarm = queue.reached(float(self.travelled[kind]))
-            current = (self.alarm[account] == alarm) & (self.kind[account] == kind)  # not set anew since, or elsewhere
-            found.append(account[current])
+    def reached(self) -> Integers:
+        """Accounts that one of their underlyings carried far enough, ascending."""
+        found = [self.awake[self.carried(self.awake) >= self.room[self.awake]]]
+        for bit in np.flatnonzero(self.path[-1] > self.path[-2]).tolist():
+            if bit not in self.queues:
+                moved = self.order[(self.moved_by[self.order] >> bit) & 1 == 1]
+                self.queues[bit] = Queue(moved, self.room[moved])
+            account = self.queues[bit].reached(float(self.path[-1][bit]))
+            found.append(account[self.anchor[account] == 0])
         return np.unique(np.concatenate(found))
+
+    def carried(self, accounts: Integers) -> Floats:
+        """The farthest that one of its underlyings travelled since each account was armed."""
+        path, anchor = np.array(self.path), np.maximum(self.anchor[accounts], 0)
+        farthest = np.zeros(len(accounts))
+        for bit in np.flatnonzero(path[-1]).tolist():
+            since = np.where((self.moved_by[accounts] >> bit) & 1, path[-1, bit] - path[anchor, bit], 0.0)
+            np.maximum(farthest, since, out=farthest)
+        return farthest
+
+
+def chunks(accounts: Integers) -> list[Integers]:
+    return np.array_split(accounts, -(-len(accounts) // CHUNK)) if len(accounts) else []
 
 
 @dataclass
 class Queue:
-    """Alarms of one class: those set at first, in order, and a heap of those set again."""
+    """Accounts that an underlying moves, by the distance that reaches them; each is taken out once."""
 
     account: Integers
-    alarm: Floats
+    room: Floats
     place: int = 0
-    again: list[tuple[float, int]] = field(default_factory=list)
 
-    def reached(self, distance: float) -> tuple[Integers, Floats]:
-        """Take out what a distance reaches."""
-        first, self.place = self.place, int(np.searchsorted(self.alarm, distance, side="right"))
-        rung = []
-        while self.again and self.again[0][0] <= distance:
-            rung.append(heapq.heappop(self.again))
-        account = np.array([a for _, a in rung], dtype=np.int64)
-        alarm = np.array([at for at, _ in rung], dtype=np.float64)
-        part = slice(first, self.place)
-        return np.concatenate([self.account[part], account]), np.concatenate([self.alarm[part], alarm])
+    def reached(self, distance: float) -> Integers:
+        first, self.place = self.place, int(np.searchsorted(self.room, distance, side="right"))
+        return self.account[first : self.place]
 
 
 # ---- figures ---------------------------------------------------------------------------------
-
-
-def classes(moved_by: Integers) -> tuple[Integers, Integers]:
-    """The distinct sets of underlyings, and the one of each account; one for all where there are too many."""
-    masks, kind = np.unique(moved_by, return_inverse=True)
-    if len(masks) > CLASSES:
-        return np.array([np.bitwise_or.reduce(masks)]), np.zeros(len(moved_by), dtype=np.int64)
-    return masks, kind
 
 
 def item_bits(source: str, bits: Mapping[str, Integers]) -> Integers:
