@@ -205,8 +205,11 @@ class Waterfall:
         self, account: str, fund: int, closed: Sequence[Closed], shares: Mapping[str, int]
     ) -> tuple[Transfer, ...]:
         """Who pays the account what, in the order of the waterfall; a negative amount is paid by it, 0 is none."""
-        parts = [(Bearer.FUND, {f"fund:{self.asset}": fund}), (Bearer.SOCIALISED, shares)]
-        parts[1:1] = [(Bearer.DELEVERAGING, beside(c)) for c in closed]
+        parts: list[tuple[Bearer, Mapping[str, int]]] = [
+            (Bearer.FUND, {f"fund:{self.asset}": fund}),
+            *((Bearer.DELEVERAGING, beside(c)) for c in closed),
+            (Bearer.SOCIALISED, shares),
+        ]
         return tuple(
             Transfer(payer=payer, payee=payee, asset=self.asset, atoms=abs(atoms), bearer=bearer)
             for bearer, amounts in parts

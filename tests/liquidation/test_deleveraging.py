@@ -43,6 +43,8 @@ def test_return_times_leverage_by_hand():
     found = adl.leveraged_return(gain, cost, [500.0, -400.0, 500.0, 500.0, 500.0], [100.0, 20.0, 100.0, 100.0, -1.0])
     assert found.tolist() == pytest.approx([1.0, 2.0, EXCLUDED, EXCLUDED, EXCLUDED], rel=1e-15)
     assert bybit.ranking is adl.leveraged_return
+    small = adl.leveraged_return([0.001, 0.25], [0.5, 0.5], [0.002, 0.4], [0.5, 0.5])  # parts of a unit of money
+    assert small.tolist() == pytest.approx([0.002 * 0.004, 0.5 * 0.8], rel=1e-14)
 
 
 def test_rankings_refuse_what_no_ranking_can_order():
@@ -67,6 +69,8 @@ def test_the_index_of_hyperliquid_as_printed_and_mirrored():
     assert hyperliquid.ranking(**terms, shorts="mirrored").tolist() == pytest.approx([4.0, 1.6, 2.5], rel=1e-15)
     won = hyperliquid.ranking(**terms, in_profit=True)
     assert won.tolist() == pytest.approx([1.0, EXCLUDED, 2.5], rel=1e-15)
+    little = hyperliquid.ranking([0.5], 50.0, [49.5], [25.0], in_profit=True)
+    assert little.tolist() == pytest.approx([50 / 49.5 * 1.0], rel=1e-15)
     with pytest.raises(InvalidInputError, match="shorts must be one of printed, mirrored, was 'other'"):
         hyperliquid.ranking(**terms, shorts="other")
 
@@ -167,6 +171,8 @@ def test_lots_beyond_64_bits_together():
     (linear(-100, 3), 1_500_000, 3),  # no positive price brings it
     (linear(100, -7), 1_000_000, -5),  # a price may be negative already
     (linear(-1, -2**62), 2**76, -2**62),  # no price of 64 bits
+    (linear(1, 2**63 - 2), 5_000, 2**63 - 1),
+    (linear(1, 2**63 - 2), 10_000, 2**63 - 2),  # one beyond
     (inverse(6000, 60_000), 20_000_000, 66_666),  # 2 BTC short of a coin: 1 / b = 9 / 600,000
     (inverse(-6000, 60_000), 20_000_000, 54_546),  # 1 / b = 11 / 600,000
     (inverse(6000, 60_000), 200_000_000, 60_000),  # more than the whole coin value
@@ -207,6 +213,9 @@ def test_positions_are_checked():
         linear(1, 1, weight=0)
     with pytest.raises(InvalidInputError, match="must be > 0 for an inverse payoff, was 0 of INVERSE"):
         inverse(1, 0)
+    with pytest.raises(InvalidInputError, match="decimals must lie in .*, was -1 of LINEAR"):
+        OpenPosition(instrument=LINEAR, decimals=-1, lots=1, ticks=1)
+    assert OpenPosition(instrument=LINEAR, decimals=0, lots=1, ticks=400).value(1) == 2  # 200 USDC a coin, a lot of 0.01
 
 
 # ---- counterparties ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
+from crossmargin.account.engine import RATE
 from crossmargin.errors import InvalidInputError
 from crossmargin.liquidation import socialisation as shares
 from crossmargin.liquidation.deleveraging import EXCLUDED, Counterparties, OpenPosition, by_rank, by_size
@@ -102,6 +103,7 @@ def test_a_loss_by_the_funding_index_by_hand():
     down = shares.by_funding_index(10, [2, 0, -1], unit=4, round_up=False)  # 13 a lot: 6.5 and 3.25
     assert (down.change, down.paid.tolist(), down.rounding, down.unpaid) == (13, [6, 0, 3], 0, 1)
     assert shares.by_funding_index(10, [2, 0, -1], unit=4, step=5).change == 15
+    assert shares.FUNDING_UNIT == RATE  # of the ledger
     nobody = shares.by_funding_index(10, [0, 0])
     assert (nobody.change, nobody.paid.tolist(), nobody.rounding, nobody.unpaid) == (0, [0, 0], 0, 10)
 
@@ -270,10 +272,24 @@ def test_lots_without_a_counterparty_leave_their_share():
     assert (borne.unpaid, borne.holders) == (0, {"h": 99})
 
 
+def test_one_lot_and_each_bearer_in_turn():
+    """Long 1, covered: all that the fund leaves goes to a; of two lots a half, and the holder pays the rest."""
+    others = {"LINEAR": Counterparties.of(["a"], [-1])}
+    borne = fund_of(1).bear(Deficit(account="x", atoms=10, positions=(open_position("LINEAR", 1),)), counterparties=others)
+    assert [(t.buyer, t.seller) for t in borne.trades] == [("a", "x")]
+    half = Deficit(account="x", atoms=10, positions=(open_position("LINEAR", 2),))
+    borne = fund_of(1).bear(half, counterparties=others, holders={"h": 9})
+    assert [(t.payer, t.atoms, t.bearer) for t in borne.transfers] == [
+        ("fund:USDC", 1, Bearer.FUND), ("a", 4, Bearer.DELEVERAGING), ("h", 5, Bearer.SOCIALISED),
+    ]  # fmt: skip
+
+
 def test_a_loss_of_several_positions_by_their_weights():
     """Maintenance margins of 3 and 1: 300 and 100 atoms; the second is covered for a half."""
     others = {"LINEAR": Counterparties.of(["a"], [-9]), "FINE": Counterparties.of(["b"], [5])}
-    held = (open_position("LINEAR", 9, weight=3), open_position("FINE", -10, weight=1))
+    fine = OpenPosition(instrument=FINE, decimals=6, lots=-10, ticks=MARKS["FINE"])
+    assert fine.weight == 1
+    held = (open_position("LINEAR", 9, weight=3), fine)
     borne = fund_of(0).bear(Deficit(account="x", atoms=400, positions=held), counterparties=others)
     assert (borne.loss.deleveraged, borne.loss.socialised) == (350, 50)
     assert [t.instrument for t in borne.trades] == ["FINE", "LINEAR"]
@@ -338,6 +354,8 @@ def test_when_bybit_begins_and_ends():
     assert [bybit.deleverages(pool, rules) for pool in at.values()] == [True, True, False, False, False]
     assert [bybit.deleverages(pool, rules, active=True) for pool in at.values()] == [True, True, True, True, False]
     assert at[301].drawdown == Fraction(-301, 1000)
+    assert bybit.Pool(balance=1, largest=8, profit=-1, peak=4).drawdown == Fraction(-5, 8)
+    assert bybit.DrawdownRules().threshold == 0
     low = replace(at[301], balance=100)
     assert not bybit.deleverages(low, rules, active=True)  # the drawdown counts beyond the threshold alone
     assert bybit.deleverages(replace(low, balance=101), rules)
@@ -359,6 +377,8 @@ def test_bybit_refuses():
         bybit.DrawdownRules(trigger="-0.2")
     with pytest.raises(InvalidInputError, match=r"stop must lie in \[-1, 0\], was 1"):
         bybit.DrawdownRules(stop=1)
+    with pytest.raises(InvalidInputError, match=r"trigger must lie in \[-1, 0\], was -3/2"):
+        bybit.DrawdownRules(trigger="-1.5")
     with pytest.raises(InvalidInputError, match="peak must be >= profit 3, was 0"):
         bybit.Pool(balance=1, largest=1, profit=3)
     with pytest.raises(InvalidInputError, match="largest must lie in .*, was 0"):
