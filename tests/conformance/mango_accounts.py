@@ -179,7 +179,7 @@ def spot_lines(order):
 
 
 def prepared_of(row, sets, decimals=0):
-    """The method over the row's market, and the row's account; atoms are native units unless ``decimals`` says otherwise."""
+    """The method over the row's market, and the row's account; an atom is a native unit, or finer by ``decimals``."""
     instruments = instruments_of(row, sets, decimals)
     prepared = method_of(row, sets).prepare(instruments, market_of(row, sets))
     return prepared, portfolio_of(row, instruments, sets)

@@ -1,14 +1,18 @@
-"""A Mango account at one weight for every level, and what a close-out step makes of it and of the liquidator."""
+"""Mango accounts drawn and written out, what a close-out step makes of one and of the liquidator, what always holds."""
 
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+
 from crossmargin import Account, Asset, Instrument, Instruments, Market, Observation, Portfolio, Position
 from crossmargin.instruments import Kind
 from crossmargin.liquidation.venues.mango import Standing
-from crossmargin.liquidation.venues.mango_losses import LossCloseOut
-from crossmargin.liquidation.venues.mango_perpetuals import PerpetualCloseOut
-from crossmargin.liquidation.venues.mango_rules import Rules
+from crossmargin.liquidation.venues.mango_losses import LossCloseOut, close_out_loss
+from crossmargin.liquidation.venues.mango_perpetuals import PerpetualCloseOut, close_out_perpetual
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Penalty, Rules
 from crossmargin.liquidation.venues.mango_tokens import TokenBankruptcy, TokenCloseOut
 from crossmargin.venues.mango import Health
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule
@@ -31,8 +35,8 @@ def standing_of(tokens, perpetuals=(), rules=Rules(native=1.0)):
         perpetuals=tuple(perpetual_rule(name, given["weights"]) for name, given in perpetuals.items()),
     )  # fmt: skip
     instruments = Instruments.of(
-        [Instrument(id=name, kind=Kind.PERPETUAL, underlying=f"{name} base", settlement=given["settle"], lot=given["size"])
-         for name, given in perpetuals.items()],
+        [Instrument(id=name, kind=Kind.PERPETUAL, underlying=f"{name} base", settlement=given["settle"],
+                    lot=given["size"]) for name, given in perpetuals.items()],
         [*(Asset(id=name, decimals=FINE) for name in tokens), Asset(id=QUOTE, decimals=0)],
     )  # fmt: skip
     portfolio = Portfolio.of(
@@ -49,7 +53,8 @@ def token_rule(name, weights):
 
 
 def perpetual_rule(name, weights):
-    fields = ("initial_long", "initial_short", "maintenance_long", "maintenance_short", "initial_profit", "maintenance_profit")
+    fields = ("initial_long", "initial_short", "maintenance_long", "maintenance_short", "initial_profit",
+              "maintenance_profit")  # fmt: skip
     return PerpetualRule(instrument=name, **dict(zip(fields, weights, strict=True)))
 
 
@@ -58,8 +63,8 @@ def market_of(tokens, perpetuals):
     prices = {name: given["price"] for name, given in tokens.items()}
     prices |= {f"{name} base": given["price"] for name, given in perpetuals.items()}
     fields = ("index", "slow_price")
-    return Market.of([Observation(subject=name, field=field, value=price) for name, price in prices.items() for field in fields],
-                     as_of=0, quote=QUOTE)  # fmt: skip
+    seen = [Observation(subject=name, field=field, value=price) for name, price in prices.items() for field in fields]
+    return Market.of(seen, as_of=0, quote=QUOTE)
 
 
 def atoms(amount):
@@ -91,12 +96,13 @@ def applied(found, account, liquidator):
                 moved(liquidator, {found.owed: -found.repaid, found.owned: found.taken - found.platform}))  # fmt: skip
     if isinstance(found, TokenBankruptcy):
         return (moved(account, {found.asset: found.covered + found.socialised}),
-                moved(liquidator, {found.asset: -found.covered}))  # fmt: skip
+                moved(liquidator, {found.asset: 0 if found.direct else -found.covered}))  # fmt: skip
     name = found.instrument
     settle = account.prepared.instruments.instrument(name).settlement
     if isinstance(found, PerpetualCloseOut):
+        received = found.settled - found.quote - found.platform
         return (moved(account, {settle: found.paid}, found.lots, found.quote - found.settled, name),
-                moved(liquidator, {settle: -found.paid}, -found.lots, found.settled - found.quote - found.platform, name))  # fmt: skip
+                moved(liquidator, {settle: -found.paid}, -found.lots, received, name))  # fmt: skip
     assert isinstance(found, LossCloseOut)
     return (moved(account, {settle: -found.settled}, 0, found.settled + found.covered + found.socialised, name),
             moved(liquidator, {settle: found.settled}, 0, -found.settled - found.covered, name))  # fmt: skip
@@ -118,3 +124,90 @@ def quote(standing, perpetual):
 
 def lots(standing, perpetual):
     return standing.portfolio.positions.get(perpetual, Position(0)).lots
+
+
+# ---- accounts of every kind: a maintenance weight is half way from initial to 1 ------------------------
+
+NEAR = 1e-6  # quote currency: amounts are rounded to 1e-9 on their way into an account
+
+
+def toward_one(weight):
+    """A maintenance weight: half way to a price that counts in full."""
+    return (1 + weight) / 2
+
+
+def token_weights(asset, debt):
+    return asset, debt, toward_one(asset), toward_one(debt)
+
+
+def perpetual_weights(long, short, profit):
+    return long, short, toward_one(long), toward_one(short), profit, toward_one(profit)
+
+
+prices = st.integers(1, 60)
+tokens = st.fixed_dictionaries({
+    "balance": st.integers(-600, 600).map(lambda tenths: tenths / 10),
+    "price": prices,
+    "weights": st.builds(token_weights, st.sampled_from([0.0, 0.5, 0.8, 0.95]), st.sampled_from([1.05, 1.2, 1.5])),
+})  # fmt: skip
+perpetuals = st.fixed_dictionaries({
+    "settle": st.just("Q"),
+    "lots": st.integers(-40, 40),
+    "quote": st.integers(-900, 900),
+    "price": prices,
+    "size": st.sampled_from([0.5, 1, 3]),
+    "weights": st.builds(perpetual_weights, st.sampled_from([0.6, 0.9]), st.sampled_from([1.1, 1.4]),
+                         st.sampled_from([0.0, 0.5, 0.9])),
+})  # fmt: skip
+penalties = st.builds(
+    Rules,
+    tokens=st.tuples(*(st.builds(Penalty, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.02]),
+                                 platform=st.sampled_from([0.0, 0.01])) for name in "ABQ")),
+    perpetuals=st.tuples(*(st.builds(Penalty, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.03]),
+                                     platform=st.sampled_from([0.0, 0.01]), profit=st.sampled_from([0.0, 0.05]))
+                           for name in ("P", "R"))),
+)  # fmt: skip
+standings = st.builds(
+    standing_of, st.fixed_dictionaries(dict.fromkeys("ABQ", tokens)),
+    st.fixed_dictionaries(dict.fromkeys("PR", perpetuals)), penalties,
+)  # fmt: skip
+mosts = st.sampled_from([0.0, 0.3, 7.0, 60.0, 1e6])
+funds = st.builds(InsuranceFund, asset=st.sampled_from("AQ"), atoms=st.sampled_from([0, 1, 40, 10**6]),
+                  price=st.sampled_from([0.25, 3.0]))  # fmt: skip
+
+
+def below_zero(standing):
+    """An account that a liquidation goes on with."""
+    assume(standing.health() < -standing.rules.native)
+    return standing
+
+
+def equity(standing):
+    """Mark-to-market value, the same at every level: what is transferred at oracle prices keeps it."""
+    return standing.prepared.requirement(standing.portfolio).equity_maintenance
+
+
+def check_step(standing, found, *, away=0.0, brought=0.0):
+    """Health does not fall, the value of all parties stays. ``away``: to platform; ``brought``: borne by others."""
+    account, liquidator = applied(found, standing, empty(standing))
+    assert account.health() >= standing.health() - NEAR
+    assert equity(account) + equity(liquidator) + away - brought == pytest.approx(equity(standing), rel=1e-12, abs=NEAR)
+    return account, liquidator
+
+
+# ---- steps as a liquidator takes them ------------------------------------------------------------------
+
+
+def close(standing, name="P", most_lots=1000, most_profit=1e6):
+    settle = standing.prepared.instruments.instrument(name).settlement
+    return close_out_perpetual(
+        standing.health(), standing.perpetual(name), standing.token(settle),
+        most_lots=most_lots, most_profit=most_profit, native=standing.rules.native,
+    )  # fmt: skip
+
+
+def bear(standing, settle_limit=1e6, most=1e6, fund=InsuranceFund(asset="Q", atoms=0, price=1.0), name="P"):
+    return close_out_loss(
+        standing.health(), standing.perpetual(name), standing.token("Q"), room=standing.room("Q"),
+        settle_limit=settle_limit, most=most, fund=fund,
+    )  # fmt: skip

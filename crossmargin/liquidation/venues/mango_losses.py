@@ -21,9 +21,9 @@ class LossCloseOut:
 
     instrument: str
     settled: float
-    covered: float
-    insurance: int
-    socialised: float
+    covered: float = 0.0
+    insurance: int = 0
+    socialised: float = 0.0
     limit: Limit
 
 
@@ -51,15 +51,22 @@ def close_out_loss(
     owed = loss_of(perpetual)
     backed = min(owed, settlement_cap(settle_limit, room))
     settled = min(backed, check.number("most", most, low=0.0))
-    covered, insurance, socialised, need = 0.0, 0, 0.0, owed - settled
-    if settled == backed:  # else a larger liquidator could still settle, and nobody else has to pay
-        need = min(need, token.rise(token.effective, -check.number("health", health)))
-        covered, insurance = insured(min(need, most - settled), perpetual, token, fund)
-        socialised = need - covered if insurance == fund.atoms else 0.0
+    if settled < backed:  # a larger liquidator could still settle, so nobody else has to pay
+        return LossCloseOut(instrument=perpetual.instrument, settled=settled, limit=Limit.CALLER)
+    left = owed - settled
+    need = min(left, token.rise(token.effective, -check.number("health", health)))
+    take = min(need, most - settled)
+    worth = token.price * (1.0 + perpetual.penalty.liquidator)
+    insurance = fund.pays(take * worth)
+    covered, exhausted = fund.covers(insurance, worth, take), insurance == fund.atoms
     return LossCloseOut(
-        instrument=perpetual.instrument, settled=settled, covered=covered, insurance=insurance, socialised=socialised,
-        limit=limit_of(owed - settled, need, covered + socialised),
-    )  # fmt: skip
+        instrument=perpetual.instrument,
+        settled=settled,
+        covered=covered,
+        insurance=insurance,
+        socialised=need - covered if exhausted else 0.0,
+        limit=limit_of(left, need, take if not exhausted else need),
+    )
 
 
 def loss_of(perpetual: Perpetual) -> float:
@@ -72,13 +79,6 @@ def loss_of(perpetual: Perpetual) -> float:
 
 def settlement_cap(settle_limit: float, room: float) -> float:
     return min(check.number("settle limit", settle_limit, low=0.0), check.number("room", room, low=0.0))
-
-
-def insured(take: float, perpetual: Perpetual, token: Token, fund: InsuranceFund) -> tuple[float, int]:
-    """Loss that the liquidator takes over, settle tokens, and the fund's atoms for it."""
-    worth = token.price * (1.0 + perpetual.penalty.liquidator)
-    atoms = fund.pays(take * worth)
-    return min(take, atoms * fund.price / worth), atoms
 
 
 def limit_of(left: float, need: float, borne: float) -> Limit:

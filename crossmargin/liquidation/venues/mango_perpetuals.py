@@ -12,6 +12,8 @@ from math import inf
 from crossmargin import _checks as check
 from crossmargin.liquidation.venues.mango_rules import NATIVE, NOISE, Limit, Perpetual, Token, whole
 
+EPSILON = 2.0**-50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerpetualCloseOut:
@@ -65,13 +67,18 @@ class Course:
     @property
     def effective(self) -> float:
         """Effective balance e as it stands."""
-        counted = self.perpetual.counted
-        return self.token.effective + self.settled * self.kept + counted(self.profit) - counted(self.perpetual.profit)
+        held = self.perpetual
+        return self.token.effective + self.settled * self.kept + (held.counted(self.profit) - held.counted(held.profit))
 
     @property
     def health(self) -> float:
         """Health h as it stands: what the settle token counts for now in place of what it counted for."""
-        return self.before + self.token.value(self.effective) - self.token.value(self.token.effective)
+        return self.before + (self.token.value(self.effective) - self.token.value(self.token.effective))
+
+    @property
+    def rounding(self) -> float:
+        """What float64 may leave of a health that was brought to 0: no step goes on for it."""
+        return EPSILON * (abs(self.before) + abs(self.token.value(self.token.effective)))
 
     @property
     def missing(self) -> float:
@@ -116,7 +123,7 @@ def close_out_perpetual(
     if perpetual.lots:
         check.positive("health of closing a lot", course.gain, f"of perpetual {perpetual.instrument!r}")
     for step in STEPS:
-        course = step(course) if course.health < 0 else course
+        course = step(course) if course.health < -course.rounding else course
     return outcome(course)
 
 
@@ -178,7 +185,7 @@ def outcome(course: Course) -> PerpetualCloseOut:
 
 def limit_of(course: Course) -> Limit:
     """What the course ended at; half a native unit below 0 is as good as 0, and so is the rounding of a lot."""
-    held, rounding = course.perpetual, 2.0 * NOISE * abs(course.before)
+    held, rounding = course.perpetual, 2.0 * NOISE * abs(course.before) + course.rounding
     if course.health >= -0.5 * course.native - rounding:
         return Limit.HEALTH
     if course.lots_left and course.profit_left <= 0:

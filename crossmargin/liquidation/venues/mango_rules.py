@@ -170,6 +170,11 @@ class InsuranceFund:
         """Atoms for a worth in quote currency, rounded up, at most all: ``min(ceil(worth / price), atoms)``."""
         return self.atoms if worth >= self.atoms * self.price else min(whole(worth / self.price), self.atoms)
 
+    def covers(self, atoms: int, worth: float, most: float) -> float:
+        """Tokens worth ``worth`` each that atoms pay for, at most so many: ``min(atoms price / worth, most)``."""
+        found = atoms * self.price / worth
+        return most if found >= most * (1.0 - NOISE) else found
+
 
 def whole(quotient: float) -> int:
     """The quotient rounded up; what exceeds a whole number by less than 1e-12 of it is no part of one more."""

@@ -77,14 +77,16 @@ def share(owed: Token, owned: Token, *, platform: bool) -> float:
 class TokenBankruptcy:
     """Who bears a debt that nothing is left to repay, whole tokens >= 0; ``insurance`` in atoms of the fund's asset.
 
-    The account receives ``covered`` from the liquidator, who receives ``insurance`` from the fund (in the fund's own
-    asset the fund pays the account and the liquidator has no part), and ``socialised`` from those who lent the token.
+    The account receives ``covered`` from the liquidator, who receives ``insurance`` from the fund, and ``socialised``
+    from those who lent the token. ``direct``: the fund's own asset is owed, so the fund pays the account itself and the
+    liquidator has no part.
     """
 
     asset: str
     covered: float
     insurance: int
     socialised: float
+    direct: bool
     limit: Limit
 
 
@@ -100,12 +102,18 @@ def cover_debt(owed: Token, *, most: float, fund: InsuranceFund) -> TokenBankrup
     """
     loss = -max(owed.balance, owed.effective)
     check.positive("debt", loss, f"of token {owed.asset!r}")
-    worth = owed.price * (1.0 if fund.asset == owed.asset else 1.0 + owed.penalty.liquidator)
+    direct = fund.asset == owed.asset
+    worth = owed.price * (1.0 if direct else 1.0 + owed.penalty.liquidator)
     insurance = fund.pays(min(loss, check.number("most", most, low=0.0)) * worth)
-    covered = min(insurance * fund.price / worth, loss)
-    socialised = loss - covered if insurance == fund.atoms else 0.0
-    limit = Limit.DEBT if covered + socialised >= loss else Limit.CALLER
-    return TokenBankruptcy(asset=owed.asset, covered=covered, insurance=insurance, socialised=socialised, limit=limit)
+    covered, exhausted = fund.covers(insurance, worth, loss), insurance == fund.atoms
+    return TokenBankruptcy(
+        asset=owed.asset,
+        covered=covered,
+        insurance=insurance,
+        socialised=loss - covered if exhausted else 0.0,
+        direct=direct,
+        limit=Limit.DEBT if exhausted or covered == loss else Limit.CALLER,
+    )
 
 
 def deposit_factor(loss: float, deposits: float) -> float:
