@@ -1,9 +1,12 @@
 """Dutch auctions: edges by hand, and what holds of every auction of accounts that scale with what they hold."""
 
+import importlib.util
+import pathlib
 from dataclasses import dataclass, replace
 from math import inf, nan
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +28,7 @@ from crossmargin.liquidation.auction import (
     start_fee,
     withdrawals_blocked,
 )
+from crossmargin.liquidation.auction_study import Bidder, Outcome, Path, Summary, simulate
 from crossmargin.venues.derive_1 import MAINNET as PMRM_1
 from crossmargin.venues.derive_1 import PortfolioMargin1
 from venues import derive_desk
@@ -392,3 +396,131 @@ def test_waiting_pays_the_bidder_and_never_the_account(rules, account, first, se
     auction, account = started(rules, account)
     early, late = sorted((first, second))
     assert auction.quote(account.figures, late) <= auction.quote(account.figures, early) + 1e-9 * account.size
+
+
+# An auction on a path: terms without a fee, the positions worth 40 beside a cash of 60, and a requirement of 140.
+
+FREE = msgspec.structs.replace(TERMS, fee_rate=0.0)
+
+
+def still(minutes=30, worth=40.0, requirement=140.0, cost=0.0):
+    column = np.ones(minutes + 1)
+    return Path.of(np.arange(minutes + 1) * MINUTE, worth * column, requirement * column, cost * column)
+
+
+def test_nobody_in_need_is_auctioned():
+    assert simulate(FREE, still(requirement=100.0), 60.0, [Bidder(edge=0.0, capital=1e9)]) == Outcome()
+
+
+def test_a_bidder_without_edge_takes_the_largest_share_at_once():
+    found = simulate(TERMS, still(), 60.0, [Bidder(edge=0.0, capital=1e9)])
+    fee = 110 / 210 * 100 * 0.1
+    lacking, value = 110 + 1.5 * fee - fee / 2, 100 - fee  # BM = MM - requirement / 2 moves one for one with cash
+    share = lacking / (lacking + 0.9 * value)
+    assert (found.auctions, found.started_at, found.solvent_after) == (1, 0, 0)
+    assert (found.value, found.requirement, found.fee) == (100.0, 140.0, pytest.approx(fee))
+    assert found.sold == pytest.approx(share)
+    assert (found.taken, found.proceeds) == (pytest.approx(share * value), pytest.approx(share * value * 0.9))
+    assert not found.open and not found.insolvent
+
+
+@pytest.mark.parametrize(("edge", "cost", "minute"), [(0.0, 40.0, 8), (0.1, 0.0, 3), (0.1, 30.0, 10), (0.0, 99.9, 110)])
+def test_a_bidder_waits_for_its_price(edge, cost, minute):
+    """Gain 100 (1 - d) - cost, cash held 100 d + 110: with an edge of 0.1 the former needs 10 d + 11."""
+    found = simulate(FREE, still(120, cost=cost), 60.0, [Bidder(edge=edge, capital=1e9)])
+    asked = discount(FREE, minute * MINUTE)
+    assert found.solvent_after == minute * MINUTE
+    assert found.proceeds == pytest.approx(asked * found.taken)
+    early = discount(FREE, (minute - 1) * MINUTE)
+    assert 100 * (1 - asked) - cost >= edge * (100 * asked + 110)
+    assert 100 * (1 - early) - cost < edge * (100 * early + 110)
+
+
+def test_capital_bounds_the_share_and_the_least_demanding_is_first():
+    """At 0.9 the whole ties 200: 20 of cash carry a tenth. The second bidder wants more and waits."""
+    bidders = [Bidder(edge=0.3, capital=1e9), Bidder(edge=0.0, capital=20.0)]
+    alone = simulate(FREE, still(), 60.0, bidders[1:])
+    assert (alone.sold, alone.proceeds, alone.open) == (pytest.approx(0.1), pytest.approx(9.0), True)
+    assert alone.solvent_after is None
+    both = simulate(FREE, still(), 60.0, bidders)
+    assert both.solvent_after > 0 and both.sold > alone.sold and both.proceeds < 0.9 * both.taken
+    assert simulate(FREE, still(), 60.0, []) == replace(alone, sold=0.0, taken=0.0, proceeds=0.0)
+
+
+def test_an_insolvent_account_is_paid_for():
+    """Worth -200 beside 100: 200 are lacking beyond the loss of 100, a gain of 10 a minute; 45 are met at minute 5."""
+    path = still(worth=-200.0, requirement=200.0, cost=45.0)
+    found = simulate(FREE, path, 100.0, [Bidder(edge=0.0, capital=1e9)], fund=60.0)
+    assert found.insolvent and found.solvent_after == 5 * MINUTE and found.sold == 1.0
+    assert (found.fund_paid, found.unpaid) == (60.0, pytest.approx(90.0))
+    assert (found.taken, found.proceeds, found.fee) == (0.0, 0.0, 0.0)
+
+
+def test_a_falling_account_is_reopened_and_another_need_another_auction():
+    times, high = np.arange(4) * MINUTE, [140.0] * 4
+    falls = Path.of(times, [40.0, -70.0, -70.0, -70.0], high, [1e3] * 4)
+    found = simulate(FREE, falls, 60.0, [Bidder(edge=0.0, capital=1e9)])
+    assert (found.auctions, found.insolvent, found.open, found.sold) == (1, True, True, 0.0)
+    recovers = Path.of(times, [40.0, 400.0, 40.0, 400.0], high, [1e3] * 4)
+    found = simulate(TERMS, recovers, 60.0, [Bidder(edge=0.0, capital=1e9)])
+    assert (found.auctions, found.insolvent, found.open) == (2, False, False)
+    assert found.solvent_after == MINUTE
+    first = start_fee(TERMS, POOR)
+    again = Figures(value=100 - first, surplus_maintenance=-40 - first, cash=60 - first)
+    assert found.fee == pytest.approx(first + start_fee(TERMS, again))
+
+
+def test_a_summary_by_hand():
+    sold = Outcome(auctions=1, value=90.0, requirement=100.0, taken=40.0, proceeds=36.0, sold=0.4, fee=1.0,
+                   started_at=0, solvent_after=10)  # fmt: skip
+    more = replace(sold, auctions=3, taken=80.0, proceeds=56.0, sold=0.8, fee=2.0, solvent_after=20)
+    broke = replace(sold, requirement=200.0, taken=0.0, proceeds=0.0, fee=0.0, solvent_after=None, insolvent=True,
+                    open=True, fund_paid=10.0, unpaid=30.0, sold=0.0)  # fmt: skip
+    found = Summary.of([Outcome(), sold, more, broke])
+    assert (found.n, found.brought, found.error) == (3, pytest.approx(0.8), pytest.approx(0.1))
+    assert (found.half, found.most, found.ended) == (15.0, pytest.approx(19.0), pytest.approx(2 / 3))
+    assert (found.sold, found.auctions) == (pytest.approx(0.4), pytest.approx(5 / 3))
+    assert (found.insolvent, found.open) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert found.lost == pytest.approx((0.05 + 0.26) / 3)
+    assert (found.deficit, found.unpaid) == (pytest.approx(0.2 / 3), pytest.approx(0.15 / 3))
+    one, none = Summary.of([sold]), Summary.of([broke])
+    assert one.brought == pytest.approx(0.9) and np.isnan(one.error)
+    assert all(np.isnan([none.brought, none.error, none.half, none.most]))
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: Summary.of([Outcome()]), "outcomes must hold at least one auction, was 'none'"),
+    (lambda: Summary.of([Outcome(auctions=1)]), "requirement must be > 0, was 0.0 at row 0"),
+    (lambda: Path.of([0, 0], [1, 1], [1, 1], [1, 1]), "times must ascend strictly"),
+    (lambda: Path.of([0, 1], [1], [1, 1], [1, 1]), "worth must have length 2, was 1"),
+    (lambda: Path.of([0], [1], [-1], [1]), "requirement must be >= 0, was -1.0 at row 0"),
+    (lambda: Path.of([0], [1], [1], [-1]), "cost must be >= 0, was -1.0 at row 0"),
+    (lambda: Path.of([0], [nan], [1], [1]), "worth must be finite, was nan at row 0"),
+    (lambda: Bidder(edge=-0.1, capital=1.0), "edge must be >= 0, was -0.1"),
+    (lambda: Bidder(edge=0.1, capital=nan), "capital must be finite, was nan"),
+    (lambda: simulate(FREE, still(), nan, []), "cash must be finite, was nan"),
+    (lambda: simulate(FREE, still(), 0.0, [], fund=-1.0), "fund must be >= 0, was -1.0"),
+])  # fmt: skip
+def test_studies_that_are_refused(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call()
+
+
+def test_the_command_of_the_study_walks_an_account():
+    """Half an hour of one Brownian path, under the plans of both methods; no file of prices is needed for it."""
+    file = pathlib.Path(__file__).resolve().parents[2] / "docs" / "studies" / "auction.py"
+    spec = importlib.util.spec_from_file_location("study_of_auctions", file)
+    study = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(study)
+    page = (file.parent / "auction.md").read_text()
+    assert all(f"| {what} | {figure} |" in page for what, figure in study.assumed().items())
+    drawn = study.brownian(np.random.default_rng(1))
+    prices = study.Prices(drawn.times[:31], drawn.index[:31], drawn.volatility[:31])
+    paths = {name: study.path_of(name, prices) for name in study.HELD}
+    for name, rate in ((study.LONG, 0.23), (study.THIN, 0.05)):
+        assert paths[name].worth == pytest.approx(prices.index)
+        assert paths[name].requirement == pytest.approx(rate * prices.index)
+    for path in paths.values():
+        assert path.times.tolist() == prices.times.tolist()
+        found = study.Setting(fast=5).summary([path], study.HEADROOM[study.GBM])
+        assert found.n == 1 and 0.7 <= found.brought <= 0.95 and found.ended == 1.0
