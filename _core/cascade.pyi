@@ -16,5 +16,8 @@ def holdings(
 def resting(gate: Gate, account: int) -> list[tuple[int, int, int, int, int]]:
     """Rows (id, instrument, lots that may fill, ticks, flags) of one account's orders, by arrival in each slot."""
 
+def changed(gate: Gate, since: int, to: Integers) -> int:
+    """Write the accounts that events after a sequence number named, ascending; how many, -1: any may have changed."""
+
 def apply_many(gate: Gate, events: Integers) -> tuple[int, int]:
     """Apply events of twelve words until one is refused: (how many were applied, the status of the one that was not)."""

@@ -7,6 +7,7 @@ from libc.stdint cimport int32_t, int64_t
 from crossmargin._core.exact cimport exact_add
 from crossmargin._core.gate cimport Gate, gate_apply
 from crossmargin._core.ledger cimport GONE, Ledger, Slot, accrued, slot_of
+from crossmargin._core.standing cimport standing_of
 from crossmargin._core.status cimport Status
 
 cdef enum:
@@ -119,6 +120,19 @@ def resting(Gate gate not None, int64_t account):
                           b.order[at].flags))
             at = b.order[at].next
     return found
+
+
+def changed(Gate gate not None, int64_t since, int64_t[::1] to not None):
+    """Write the accounts that events after a sequence number named, ascending; how many, -1: any may have changed."""
+    cdef int64_t n = 0, account
+    if gate.g.everyone > since or to.shape[0] < gate.g.engine.ledger.n_accounts:
+        return -1
+    with nogil:
+        for account in range(gate.g.engine.ledger.n_accounts):
+            if standing_of(&gate.g.engine, account).changed > since:
+                to[n] = account
+                n += 1
+    return n
 
 
 def apply_many(Gate gate not None, const int64_t[:, ::1] events not None):

@@ -52,6 +52,7 @@ cdef struct State:
     int64_t tail          # events taken out of it
     int64_t tables        # whether tables of a MARK or PARAMETERS lie ready
     int64_t refused_in_trouble  # whether an account in liquidation may not reduce either
+    int64_t everyone      # sequence of the last event that may have changed every account, marks apart
 
 
 cdef inline bint known_account(const State* g, int64_t account) noexcept nogil:

@@ -12,23 +12,22 @@ from libc.string cimport memcpy, memset
 from crossmargin._core.bounds cimport Fill
 from crossmargin._core.events cimport (
     ADJUST, AMEND, BAND, BRING, CANCEL, DEPOSIT, ENROL, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS,
-    PLACE,
-    REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
+    PLACE, REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
 )
 from crossmargin._core.holdings cimport balances_of, contracts_of, modes_of, orders_of, positions_of, totals_of
 from crossmargin._core.ledger cimport GONE, Contract, Ledger, carve_ledger, ledger_bytes, lines
 from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place, trigger
-from crossmargin._core.settling cimport adjust, bring, bump, enrol, expire, fund, interest, money, move, terms, trade
+from crossmargin._core.settling cimport (
+    adjust, bring, bump, enrol, expire, fund, interest, money, move, remember, terms, trade,
+)
 from crossmargin._core.standing cimport (
-    N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_store, publish,
-    standing_of,
+    N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_store, publish, standing_of,
 )
 from crossmargin._core.status cimport Status
 from crossmargin._core.tables cimport Tables
 
 cdef enum:
     WORDS = 12
-
 
 # ---- one door -------------------------------------------------------------------------------
 
@@ -79,6 +78,7 @@ cdef Status apply(State* g, const Event* v) noexcept nogil:
     if status != Status.OK:
         return status
     g.time = v.time
+    remember(g, v)
     if g.ring_mask >= 0:
         to = &g.ring[g.head & g.ring_mask]
         to[0] = v[0]
@@ -89,7 +89,6 @@ cdef Status apply(State* g, const Event* v) noexcept nogil:
 
 
 # ---- hosts ----------------------------------------------------------------------------------
-
 cdef api int gate_check(void* gate, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil:
     """Ask whether an account may place an order; changes nothing."""
     return check(<State*>gate, account, instrument, lots, ticks)
@@ -347,8 +346,7 @@ cdef class Gate:
         self, int64_t kind, int64_t time, Tables tables not None, uint64_t bits, const int64_t[::1] words not None
     ):
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account
-        that
-        one of them moves rebuilds it anew."""
+        that one of them moves rebuilds it anew."""
         cdef Event v
         cdef Status status
         if self.foreign():
@@ -366,6 +364,7 @@ cdef class Gate:
                 bits = <uint64_t>-1
             if not tables.fits(self.tables):
                 self.reserve_states(tables)
+                self.g.everyone = self.g.sequence  # states made anew forget what changed
             self.tables = tables
             tables.load(&self.g.engine)
             bump(&self.g, bits)
@@ -497,4 +496,5 @@ cdef class Gate:
         self.g.engine.ledger.free_level, self.g.engine.ledger.free_order = <int32_t>head[3], <int32_t>head[4]
         for i in range(self.g.engine.ledger.n_accounts):
             standing_of(&self.g.engine, i).seen = -1
+        self.g.everyone = self.g.sequence
         return <int>Status.OK

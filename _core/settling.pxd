@@ -14,3 +14,4 @@ cdef void bump(State* g, uint64_t bits) noexcept nogil
 cdef Status fund(State* g, const Event* v) noexcept nogil
 cdef Status expire(State* g, const Event* v) noexcept nogil
 cdef Status terms(State* g, const Event* v) noexcept nogil
+cdef void remember(State* g, const Event* v) noexcept nogil

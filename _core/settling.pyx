@@ -5,8 +5,8 @@ A trade is never refused for margin. What answers other than OK has changed noth
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from crossmargin._core.events cimport (
-    BAND, DEPOSIT, MODE, TRANSFER, Event, State, known_account, known_asset, known_instrument, sound_lots,
-    stale_or_kept,
+    BAND, DEPOSIT, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS, TRADE, TRANSFER, Event, State,
+    known_account, known_asset, known_instrument, sound_lots, stale_or_kept,
 )
 from crossmargin._core.exact cimport EXACT_FLOOR, exact_add, exact_mul_div
 from crossmargin._core.ledger cimport (
@@ -309,6 +309,24 @@ cdef Status interest(State* g, const Event* v) noexcept nogil:
             pay(b, account, v.a, atoms, INTEREST_TOTAL)
             standing_of(&g.engine, account).paid = 1
     return Status.OK
+
+
+cdef void named(State* g, int64_t account, int64_t sequence) noexcept nogil:
+    if <uint64_t>account < <uint64_t>g.engine.ledger.n_accounts:
+        standing_of(&g.engine, account).changed = sequence
+
+
+cdef void remember(State* g, const Event* v) noexcept nogil:
+    """Note whom an event changed, so that who watches the accounts looks at those alone."""
+    cdef int64_t sequence = g.sequence + 1
+    if v.kind == FUND or v.kind == EXPIRE or v.kind == INTEREST or v.kind == PARAMETERS:
+        g.everyone = sequence
+    elif v.kind != MARK and v.kind != OBSERVE and v.kind != LIST and v.kind != BAND:
+        named(g, v.account, sequence)
+        if v.kind == TRADE:
+            named(g, v.b, sequence)
+        if v.kind == TRANSFER:
+            named(g, v.c, sequence)
 
 
 cdef void bump(State* g, uint64_t bits) noexcept nogil:

@@ -34,7 +34,8 @@ cdef struct Standing:       # one line, before the account's rows
     uint64_t moved_by       # bits of what moves it; several underlyings may share one
     int64_t beyond          # slots beyond the range in which sums are exact: valued unrounded
     int64_t paid            # whether balances changed since the state was rebuilt
-    int64_t spare[4]
+    int64_t changed         # sequence of the last event that named the account
+    int64_t spare[3]
 
 # Everything that a decision reads and writes; one writer.
 cdef struct Engine:

@@ -3,7 +3,7 @@
 Every account has an exposure: ``G = sum of |amount| unit[item]``, where ``unit`` is what one unit of an item can change
 a surplus by when the markets move by one per cent. Between two marks the plan itself bounds every item's change
 (``margin.plan.change``); the largest of ``change / unit`` over the items of an underlying is how far that underlying
-*travelled*. Then ``|surplus(now) - surplus(then)| <= sum over underlyings of G_u (travelled_u(now) - travelled_u(then))``
+*travelled*. Then ``|surplus(now) - surplus(then)| <= sum over u of G_u (travelled_u(now) - travelled_u(then))``
 whatever the method and whatever moved, and an account sleeps while none of its underlyings has travelled
 ``surplus / G`` further. Sound by construction: a poor choice of ``unit`` wakes too many and misses none. A mark costs
 what it moves: accounts lie sorted by distance under each underlying, and those woken once are looked at together.

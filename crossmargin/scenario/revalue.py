@@ -19,7 +19,7 @@ from crossmargin._core import black_strict as black  # the same bits at every le
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import YEAR_NS, Instruments, Kind, Payoff, Right
 from crossmargin.market import Market
-from crossmargin.scenario.sets import ScenarioSet
+from crossmargin.scenario.sets import ScenarioSet, VolatilityRule
 
 
 @dataclass(frozen=True)
@@ -233,19 +233,34 @@ def model_deltas(options: Options) -> Floats:
     return outs[1]
 
 
-def moved_market(instruments: Instruments, market: Market, moves: Mapping[str, float]) -> Market:
-    """Return the market after relative moves of indices.
+def moved_market(
+    instruments: Instruments, market: Market, moves: Mapping[str, float], volatility: float = 0.0
+) -> Market:
+    """Return the market after relative moves of indices, with ``volatility`` points more on the options they move.
 
     Forwards, marks of linear instruments and coins as collateral move by (1 + x); options by their
-    model; volatilities per strike, other underlyings, rates and time stay (design of liquidation prices).
+    model; other underlyings, rates and time stay (design of liquidation prices).
     """
     names = tuple(moves)
-    point = ScenarioSet.of("move", move=[[moves[name] for name in names]], underlyings=names, labels=["move"])
+    point = ScenarioSet.of(
+        "move", move=[[moves[name] for name in names]], volatility=[[volatility] * len(names)], underlyings=names,
+        labels=["move"], rule=VolatilityRule(mode="absolute"),
+    )  # fmt: skip
     touched = [row for row in instruments if row.underlying in moves and market.has("mark", row.id)]
     part = Instruments.of(touched, instruments.assets)
     prices = shocked_prices(part, market, point)[:, 0] if touched else np.zeros(0)
     new = {(row.id, "mark"): float(p) for row, p in zip(part, prices, strict=True)}
+    if volatility:
+        new |= shifted_volatilities(instruments, market, moves, volatility)
     return market.replacing(new | scaled_observations(instruments, market, moves))
+
+
+def shifted_volatilities(
+    instruments: Instruments, market: Market, moves: Mapping[str, float], points: float
+) -> dict[tuple[str, str], float]:
+    """Volatilities of the options of some underlyings, not below 0."""
+    options = (row.id for row in instruments if row.underlying in moves and market.has("volatility", row.id))
+    return {(name, "volatility"): max(market.value("volatility", name) + points, 0.0) for name in options}
 
 
 def scaled_observations(

@@ -1,0 +1,209 @@
+"""Liquidation of a live engine: marks in, and trades, transfers and modes out as events that its one ledger applies."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossmargin import _checks as check
+from crossmargin._checks import Integers
+from crossmargin._core import cascade
+from crossmargin._core.events import Kind
+from crossmargin._core.ledger import Trading
+from crossmargin.account import RiskEngine
+from crossmargin.errors import raise_for_status
+from crossmargin.liquidation.absorption import Absorption, absorb
+from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty, Rule, Smallest, close_out
+from crossmargin.liquidation.holdings import EngineHoldings, apply, events, transfers
+from crossmargin.liquidation.index import LiquidationIndex
+from crossmargin.liquidation.narrative import Narrative, breach
+from crossmargin.liquidation.trigger import Thresholds
+from crossmargin.margin import Prepared, Requirement
+from crossmargin.market import Market, Observation, OracleGuard
+from crossmargin.portfolio import Portfolio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one mark led to: narratives by account, accounts left alone for their oracles, what the fund paid."""
+
+    narratives: tuple[Narrative, ...]
+    held_back: tuple[str, ...]
+    revalued: int
+    absorbed: Absorption
+
+    @property
+    def liquidated(self) -> tuple[str, ...]:
+        return tuple(n.account for n in self.narratives if n.closed is not None)
+
+
+class Liquidator:
+    """Watches the accounts of an engine and closes them out by a rule.
+
+    ``fund``, ``liquidator``, ``shortfall``: accounts that are never liquidated: the insurance fund, the other side of
+    close-outs (who earns its share of penalties), and the account that owes what the fund cannot pay. ``guards``:
+    limits of each underlying's oracle. Where one fails, the accounts that it moves are not closed on its price; their
+    own cancels, deposits and reduce-only orders stay open, and the next mark without a fault looks at them again.
+
+    An account in liquidation takes what reduces alone (``Trading.REDUCING``) until it is beyond the exit line.
+    """
+
+    def __init__(
+        self,
+        engine: RiskEngine,
+        rule: Rule | None = None,
+        *,
+        fund: str,
+        liquidator: str,
+        shortfall: str,
+        costs: Costs | None = None,
+        penalty: Penalty | None = None,
+        thresholds: Thresholds | None = None,
+        guards: Mapping[str, OracleGuard] | None = None,
+    ) -> None:
+        self.engine, self.rule = engine, rule or Smallest()
+        self.fund, self.liquidator, self.shortfall = (engine.account(n) for n in (fund, liquidator, shortfall))
+        check.unique("account", (fund, liquidator, shortfall))
+        self.costs, self.penalty = costs or Costs(), penalty or Penalty()
+        self.thresholds, self.guards = thresholds or Thresholds(), dict(guards or {})
+        self.holdings = EngineHoldings(engine)
+        self.index = LiquidationIndex(engine.prepared, self.holdings, len(engine.account_names))
+        self.last_part: dict[int, int] = {}
+        self.inside: set[int] = set()  # in liquidation
+        self.seen = engine.sequence()  # of the events that the index knows
+
+    # ---- marks -----------------------------------------------------------------------------
+
+    def mark(self, observations: Iterable[Observation], *, time: int = 0) -> Report:
+        """Let the engine take new figures, then close out whom they brought below maintenance."""
+        raise_for_status(self.engine.mark(observations, time=time), "mark")
+        return self.look()
+
+    def look(self) -> Report:
+        """Close out whoever is below now: after a mark, a withdrawal, funding or a new parameter set."""
+        before, after = self.index.prepared, self.engine.prepared
+        self.refresh()
+        found = self.index.remark(after)
+        due = np.array([a for a in found.liquidatable.tolist() if a not in self.apart], dtype=np.int64)
+        doubted = self.doubted(due, after.market)
+        narratives = [self.close(a, before, doubted.get(a, {})) for a in due.tolist()]
+        gone = [a for a in due.tolist() if a not in doubted and self.is_lost(a)]
+        absorbed = absorb(self.engine, self.holdings, np.array(gone, dtype=np.int64), after.market,
+                          fund=self.fund, shortfall=self.shortfall)  # fmt: skip
+        self.index.update(np.union1d(due, np.array(sorted(self.apart), dtype=np.int64)))
+        self.release()
+        names = tuple(self.name(a) for a in doubted)
+        return Report(
+            narratives=tuple(narratives), held_back=names, revalued=len(found.revalued), absorbed=absorbed
+        )
+
+    def refresh(self) -> None:
+        """Take in what events since did to accounts: to those that they named, or to all."""
+        n = len(self.engine.account_names)
+        room = np.zeros(self.engine.capacity.accounts, dtype=np.int64)
+        count = cascade.changed(self.engine, self.seen, room)
+        if count < 0 or n != self.index.n_accounts:
+            self.index = LiquidationIndex(self.index.prepared, self.holdings, n)
+        else:
+            self.index.update(room[:count])
+        self.seen = self.engine.sequence()
+
+    @property
+    def apart(self) -> set[int]:
+        return {self.fund, self.liquidator, self.shortfall}
+
+    def name(self, account: int) -> str:
+        return self.engine.account_names[account]
+
+    # ---- oracles ---------------------------------------------------------------------------
+
+    def doubted(self, accounts: Integers, market: Market) -> dict[int, dict[str, tuple[str, ...]]]:
+        """Accounts that an oracle with a fault moves, with the faults."""
+        faults = {name: found for name, guard in self.guards.items() if (found := guard.faults(market, name))}
+        if not faults:
+            return {}
+        touched = {a: {n: f for n, f in faults.items() if n in self.moved_by(a)} for a in accounts.tolist()}
+        return {a: found for a, found in touched.items() if found}
+
+    def moved_by(self, account: int) -> set[str]:
+        """Underlyings of what an account holds."""
+        held = self.portfolio(account)
+        instruments = self.engine.instruments
+        found = {instruments.instrument(name).underlying for name in held.positions}
+        return found | {instruments.asset(name).underlying or name for name in held.balances}
+
+    def portfolio(self, account: int) -> Portfolio:
+        return Portfolio(self.holdings(np.array([account])), 0)
+
+    # ---- one account -----------------------------------------------------------------------
+
+    def close(self, account: int, before: Prepared, faults: Mapping[str, tuple[str, ...]]) -> Narrative:
+        """Close one account out, or say why it is left; what is decided is applied."""
+        held, prepared = self.portfolio(account), self.engine.prepared
+        found = prepared.requirement(held)
+        self.inside.add(account)
+        closed = None
+        if not faults:
+            self.stop(account)
+            closed = close_out(
+                prepared, held, self.rule, target=self.target(found), costs=self.costs, penalty=self.penalty,
+                time=self.engine.time, last_part=self.last_part.get(account),
+            )  # fmt: skip
+            self.carry_out(account, closed)
+            if closed.last_part is not None:
+                self.last_part[account] = closed.last_part
+        return Narrative(
+            account=self.name(account), currency=found.currency, before=found, closed=closed, held_back=faults,
+            breach=breach(before, prepared, held), deposit=max(-found.surplus_maintenance, 0.0),
+        )  # fmt: skip
+
+    def target(self, found: Requirement) -> float:
+        """``surplus_maintenance`` at the exit line, as the lines lie before the close-out."""
+        line = self.thresholds.exit_surplus(
+            np.array(found.surplus_initial), np.array(found.surplus_maintenance), np.array(found.maintenance)
+        )
+        return max(found.surplus_maintenance - float(line), 0.0)
+
+    def stop(self, account: int) -> None:
+        """Take no more than what reduces, and cancel what rests."""
+        raise_for_status(self.engine.mode(account, Trading.REDUCING), f"mode of {self.name(account)}")
+        orders = [row[0] for row in cascade.resting(self.engine, account)]
+        apply(self.engine, events(Kind.CANCEL, np.full(len(orders), account), np.array(orders, dtype=np.int64)))
+
+    def carry_out(self, account: int, closed: CloseOut) -> None:
+        """Trades against the liquidator with their fees, and penalties by who receives them."""
+        for trade in (trade for step in closed.steps for trade in step.trades):
+            sides = (account, 0, self.liquidator, 0) if trade.lots > 0 else (self.liquidator, 0, account, 0)
+            fees = (trade.fee, 0) if trade.lots > 0 else (0, trade.fee)
+            row = self.engine.instrument(trade.instrument)
+            status = self.engine.trade(*sides, row, abs(trade.lots), trade.ticks, *fees)
+            raise_for_status(status, f"close-out of {self.name(account)} in {trade.instrument}")
+        for payment in closed.payments:
+            asset = int(self.engine.instruments.asset_index[payment.asset])
+            shares = np.array([payment.charge.liquidator, payment.charge.fund], dtype=np.int64)
+            payees = np.array([self.liquidator, self.fund])
+            apply(self.engine, transfers(np.full(2, account), np.full(2, asset), shares, payees))
+
+    def is_lost(self, account: int) -> bool:
+        """Whether nothing of the account's own restores it: no step left that helps, or nothing to close."""
+        held = self.portfolio(account)
+        found = self.engine.prepared.requirement(held)
+        below = bool(np.rint(found.surplus_maintenance / held.instruments.atom[held.book.currency[0]]) < 0)
+        return below and (not any(p.lots for p in held.positions.values()) or self.no_step(held))
+
+    def no_step(self, held: Portfolio) -> bool:
+        closed = close_out(self.engine.prepared, held, self.rule, costs=self.costs, penalty=self.penalty)
+        return closed.outcome is Outcome.TAKEOVER and not closed.steps
+
+    def release(self) -> None:
+        """Open the accounts again that are beyond the exit line."""
+        for account in sorted(self.inside):
+            found = self.engine.prepared.requirement(self.portfolio(account))
+            line = self.thresholds.exit_surplus(
+                np.array(found.surplus_initial), np.array(found.surplus_maintenance), np.array(found.maintenance)
+            )
+            atom = self.engine.instruments.atom[self.engine.instruments.asset_index[found.currency]]
+            if np.rint(float(line) / atom) >= 0:
+                self.engine.mode(account, Trading.OPEN)
+                self.inside.remove(account)
+        self.seen = self.engine.sequence()
