@@ -15,7 +15,7 @@ refused with ``InvalidInputError``:
 ===========================  ==========================================================================================
 no need: BM >= 0 or MM >= 0  nothing is sold and the auction ends; ``Auction.may_end`` says which of the two counts
 value < 0 or R >= value      nothing is sold in the solvent phase, it must be restarted (``Bid.reopens``)
-value < ``sell_all_below``   the whole account is for sale
+value < ``sell_all_below``   the whole account is for sale: where a first bid brings it there, splitting a bid buys more
 beyond the slow phase        the price is 0: a share costs nothing, and with R = 0 all of it is for sale
 insolvent with value > 0     the payment starts at 0
 beyond insolvent_duration    the payment stays at the whole shortfall
