@@ -12,7 +12,7 @@ from crossmargin._core.ledger cimport (
 )
 from crossmargin._core.standing cimport (
     EQUITY_MAINTENANCE, INITIAL, MAINTENANCE, N_FIGURES, SURPLUS_INITIAL, WORST_FILL, Engine, Standing, figures_of,
-    fresh, gate_prefetch, note, oversize, put, put_slot, standing_of, state_of, surplus_of,
+    fresh, gate_prefetch, note, oversize, put, put_slot, standing_of, state_of, surplus_of, valued,
 )
 from crossmargin._core.status cimport Status
 from crossmargin._core.worst cimport Change, worst_contemplate
@@ -180,6 +180,23 @@ cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil:
     return status
 
 
+cdef Status judge_order(
+    State* g, int64_t account, int64_t instrument, int64_t ticks, int64_t flags, bint* accepted
+) noexcept nogil:
+    """``judge`` after an order changed: a dormant one reserves nothing.
+
+    While an oracle is in doubt margin cannot be asked: what can only shrink a position is taken inside the band.
+    """
+    cdef const Contract* c = &g.engine.ledger.contract[instrument]
+    cdef Status status = valued(&g.engine, account)
+    accepted[0] = True
+    if status == Status.ORACLE and flags & REDUCE_ONLY and c.low <= ticks <= c.high:
+        return Status.OK
+    if status != Status.OK or flags & STOP:
+        return status
+    return judge(g, account, accepted)
+
+
 cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
                   bint commit, bint judged) noexcept nogil:
     """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
@@ -212,8 +229,8 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     if slot < 0:
         return Status.CAPACITY
     number = put_order(g, account, slot, id, lots, ticks, flags)
-    if not flags & STOP and judged:
-        status = judge(g, account, &accepted)
+    if judged:
+        status = judge_order(g, account, instrument, ticks, flags, &accepted)
     if status == Status.OK and accepted and commit:
         note(&g.engine, account, instrument)
         return Status.OK
@@ -257,7 +274,7 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     cdef Ledger* b = &e.ledger
     cdef double surplus
     cdef Status status
-    if e.policy != WORST_FILL or e.opaque != NULL:
+    if e.policy != WORST_FILL or e.opaque != NULL or e.doubts:
         return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     status = may_order(g, account, instrument, lots, ticks, 0)
     if status == Status.OK:
@@ -350,9 +367,9 @@ cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t t
             return status
     stale_or_kept(g, account)
     requote(g, number, lots, ticks)
-    if smaller or old.flags & STOP:
+    if smaller:
         return Status.OK
-    status = judge(g, account, &accepted)
+    status = judge_order(g, account, instrument, ticks, old.flags, &accepted)
     if status == Status.OK and accepted:
         return Status.OK
     if status == Status.OK:
@@ -405,7 +422,7 @@ cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
     put_slot(&g.engine, account, o.slot, -1.0)
     wake(b, number)
     put_slot(&g.engine, account, o.slot, 1.0)
-    status = judge(g, account, &accepted)
+    status = judge_order(g, account, b.held[account * b.n_slots + o.slot], o.ticks, o.flags, &accepted)
     if status == Status.OK and not accepted:
         status = amend_reduces(g, number, o.lots, o.ticks)
     if status != Status.OK:

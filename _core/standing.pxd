@@ -63,6 +63,9 @@ cdef struct Engine:
     double* shares          # lower ends of opaque shares
     Fill* fills             # room for the levels of one account
     Py_ssize_t n_fills
+    const int64_t* doubted_instruments  # by instrument: 1 where nobody may hold it while an oracle is in doubt
+    const int64_t* doubted_assets       # by asset: 1 any balance, 2 debts alone
+    bint doubts             # whether there is any
     bint beyond             # whether the last surplus was valued unrounded
     int64_t checks
     int64_t recomputed
@@ -79,6 +82,7 @@ cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept n
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil
 cdef Status fresh(Engine* e, int64_t account) noexcept nogil
 cdef Status rebuild(Engine* e, int64_t account) noexcept nogil
+cdef Status valued(const Engine* e, int64_t account) noexcept nogil
 cdef Status surplus_of(Engine* e, int64_t account, double* surplus) noexcept nogil
 cdef Status figures_of(Engine* e, int64_t account, double* figures) noexcept nogil
 cdef void publish(Engine* e, int64_t account, const double* figures) noexcept nogil

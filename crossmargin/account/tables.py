@@ -216,7 +216,8 @@ class Source:
         if self.orders != "worst_fill":
             free, atom = np.full(len(instruments) + 1, np.inf), half_atoms(instruments, market)
             open_range: dict[str, Any] = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
-            return Tables(**nothing(), whole=whole, fixed=None, opaque=None, integral=integral, **open_range)
+            kept: dict[str, Any] = {"whole": whole, "fixed": None, "opaque": None, "integral": integral}
+            return Tables(**nothing(), **kept, **open_range, **doubted(prepared))
         compiled = self.compiled(prepared)
         return Tables(
             **compiled.arrays(),
@@ -228,7 +229,18 @@ class Source:
             most_lots=np.append(ranges.lots, 0.0),
             most_cost=np.append(ranges.cost, 0.0),
             atom=half_atoms(instruments, market),
+            **doubted(prepared),
         )
+
+
+def doubted(prepared: Prepared) -> dict[str, Any]:
+    """What no account can be valued with while oracles are in doubt."""
+    instruments = prepared.instruments
+    found = prepared.method.doubts(instruments, prepared.market)
+    return {
+        "doubted_instruments": np.append(found.of_instruments(instruments), 0),
+        "doubted_assets": np.append(found.of_assets(instruments), 0),
+    }
 
 
 def half_atoms(instruments: Instruments, market: Market) -> Floats:
