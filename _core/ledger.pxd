@@ -117,3 +117,5 @@ cdef Slot* slot_of(const Ledger* g, int64_t account, int32_t slot) noexcept nogi
 cdef Py_ssize_t lines(Py_ssize_t n_bytes) noexcept nogil
 cdef Py_ssize_t ledger_bytes(const Ledger* g) noexcept nogil
 cdef void carve_ledger(Ledger* g, char* memory) noexcept nogil
+cdef void copy_ledger(Ledger* to, const Ledger* g) noexcept nogil
+cdef void move_ledger(Ledger* to, const Ledger* g) noexcept nogil

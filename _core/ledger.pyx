@@ -7,6 +7,7 @@ less open costs, plus what the totals hold, less deposits is 0 for every asset, 
 """
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.string cimport memcpy
 from crossmargin._core.exact cimport EXACT_CEIL, EXACT_EVEN, EXACT_FLOOR, EXACT_TRUNC, exact_add, exact_mul_div
 from crossmargin._core.status cimport Status
 
@@ -444,3 +445,32 @@ cdef void carve_ledger(Ledger* g, char* memory) noexcept nogil:
     for i in range(g.n_orders):
         g.level[i].next = g.order[i].next = <int32_t>(i + 1 if i + 1 < g.n_orders else -1)
     g.free_level = g.free_order = 0 if g.n_orders else -1
+
+
+cdef void copy_ledger(Ledger* to, const Ledger* g) noexcept nogil:
+    """Lay what a ledger holds into tables with more room; the numbers of slots, levels and orders stay."""
+    cdef const Order* o
+    cdef uint64_t i
+    memcpy(to.contract, g.contract, g.n_instruments * sizeof(Contract))
+    memcpy(to.owner, g.owner, g.n_accounts * sizeof(Owner))
+    memcpy(to.balance, g.balance, g.n_accounts * g.n_assets * sizeof(int64_t))
+    memcpy(to.held, g.held, g.n_accounts * g.n_slots * sizeof(int32_t))
+    memcpy(to.slot, g.slot, g.n_accounts * g.n_slots * sizeof(Slot))
+    memcpy(to.level, g.level, g.n_orders * sizeof(Level))
+    memcpy(to.order, g.order, g.n_orders * sizeof(Order))
+    memcpy(to.total, g.total, N_TOTALS * g.n_assets * sizeof(int64_t))
+    for i in range(g.mask + 1):
+        if g.hashed[i]:
+            o = &g.order[g.hashed[i] - 1]
+            to.hashed[place_of(to, o.account, o.id)] = g.hashed[i]
+    to.free_level, to.free_order = g.free_level, g.free_order
+    if to.n_orders > g.n_orders:  # what is new is free too, and taken first
+        to.level[to.n_orders - 1].next, to.order[to.n_orders - 1].next = g.free_level, g.free_order
+        to.free_level = to.free_order = <int32_t>g.n_orders
+
+
+cdef void move_ledger(Ledger* to, const Ledger* g) noexcept nogil:
+    """Point to other tables; how many accounts they have is for the caller to say, since readers look."""
+    to.n_orders, to.mask, to.free_level, to.free_order = g.n_orders, g.mask, g.free_level, g.free_order
+    to.contract, to.owner, to.balance, to.held, to.slot = g.contract, g.owner, g.balance, g.held, g.slot
+    to.level, to.order, to.hashed, to.total = g.level, g.order, g.hashed, g.total

@@ -11,6 +11,8 @@ from crossmargin._core.worst cimport Worst
 cdef extern from "gate.h" nogil:
     int64_t gate_load(const int64_t* p) noexcept
     void gate_store(int64_t* p, int64_t x) noexcept
+    int64_t* gate_load_words(int64_t* const* p) noexcept
+    void gate_store_words(int64_t** p, int64_t* x) noexcept
     void gate_prefetch(const void* p) noexcept
     void gate_publish(int64_t* lock, int64_t* words, const int64_t* source, int n) noexcept
     int gate_copy(const int64_t* lock, const int64_t* words, int64_t* to, int n) noexcept

@@ -26,11 +26,12 @@ from crossmargin.portfolio.feeds import FEEDS
 from crossmargin.portfolio.tables import MAX_LOTS
 
 WANTED = ("equity", "requirement")
+MOST = 2**31 - 1  # accounts, slots or orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What an engine has room for, fixed when it opens.
+    """What an engine has room for: accounts and orders until it reserves more, the rest for good.
 
     ``notional``: the largest of one position, quote currency; beyond it sums are no longer exact and the account is
     valued unrounded.
@@ -44,7 +45,7 @@ class Capacity:
 
     def __post_init__(self) -> None:
         for name in ("accounts", "slots", "orders"):
-            check.integer(name, getattr(self, name), low=1, high=2**31 - 1)
+            check.integer(name, getattr(self, name), low=1, high=MOST)
         check.integer("journal", self.journal, low=0)
         if self.journal & (self.journal - 1):
             raise check.refuse("journal", "be a power of two", self.journal)
