@@ -8,7 +8,7 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     DEPOSIT = 2           # account, a asset, b atoms
     WITHDRAW = 3          # account, a asset, b atoms
     TRANSFER = 4          # account, a asset, b atoms, c receiving account
-    PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags
+    PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags, f an order to be bound to
     AMEND = 6             # account, a order, b lots, c ticks
     CANCEL = 7            # account, a order
     TRIGGER = 8           # account, a order

@@ -32,9 +32,13 @@ class Gate(Memory):
         """``check`` of each of n orders alone, written to ``status``; releases the interpreter."""
 
     def place(
-        self, account: int, order: int, instrument: int, lots: int, ticks: int, flags: int = 0, time: int = 0
+        self, account: int, order: int, instrument: int, lots: int, ticks: int, flags: int = 0, time: int = 0,
+        other: int = 0,
     ) -> int:
-        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below."""
+        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below.
+
+        ``other``: one of this account and instrument that is there; a fill or the end of either ends the other.
+        """
 
     def amend(self, account: int, order: int, lots: int, ticks: int, time: int = 0) -> int:
         """Another size (signed) and limit, or nothing changes."""

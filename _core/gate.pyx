@@ -14,7 +14,7 @@ from crossmargin._core.events cimport (
 )
 from crossmargin._core.ledger cimport GONE, Contract, Ledger
 from crossmargin._core.memory cimport Block, Memory, Room
-from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place, trigger
+from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place_bound, trigger
 from crossmargin._core.settling cimport adjust, bring, bump, enrol, expire, fund, interest, money, move, terms, trade
 from crossmargin._core.standing cimport (
     N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_load_words, gate_store, publish,
@@ -32,7 +32,7 @@ cdef enum:
 cdef Status dispatch(State* g, const Event* v) noexcept nogil:
     cdef int64_t kind = v.kind
     if kind == PLACE or kind == REST:
-        return place(g, v.account, v.a, v.b, v.c, v.d, v.e, True, kind == PLACE)
+        return place_bound(g, v.account, v.a, v.b, v.c, v.d, v.e, v.f, True, kind == PLACE)
     if kind == CANCEL:
         return cancel(g, v.account, v.a)
     if kind == AMEND:
@@ -244,10 +244,13 @@ cdef class Gate(Memory):
 
     def place(
         self, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags=0,
-        int64_t time=0,
+        int64_t time=0, int64_t other=0,
     ):
-        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below."""
-        return self.event(PLACE, time, account, order, instrument, lots, ticks, flags)
+        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below.
+
+        ``other``: one of this account and instrument that is there; a fill or the end of either ends the other.
+        """
+        return self.event(PLACE, time, account, order, instrument, lots, ticks, flags, other)
 
     def amend(self, int64_t account, int64_t order, int64_t lots, int64_t ticks, int64_t time=0):
         """Another size (signed) and limit, or nothing changes."""

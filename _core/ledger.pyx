@@ -138,7 +138,7 @@ cdef void forget(Ledger* g, int64_t account, int64_t id) noexcept nogil:
 
 cdef int32_t find_level(const Ledger* g, const Slot* s, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil:
     """The level that an order of this side, limit and kind joins, -1 if there is none."""
-    cdef int32_t at = s.first_level
+    cdef int32_t at = s.first_level if not flags & PAIRED else -1  # bound orders have levels of their own
     cdef int64_t kind = (flags & REDUCE_ONLY) | (BUYS if lots > 0 else 0)
     while at >= 0:
         if g.level[at].ticks == ticks and g.level[at].flags == kind:
@@ -164,11 +164,15 @@ cdef void join_level(Ledger* g, int32_t number) noexcept nogil:
         at = g.free_level
         g.free_level = g.level[at].next
         g.level[at].ticks, g.level[at].lots, g.level[at].cost, g.level[at].n_orders = o.ticks, 0, 0, 0
-        g.level[at].flags = (o.flags & REDUCE_ONLY) | (BUYS if o.lots > 0 else 0)
+        g.level[at].flags = <int32_t>(o.flags & (REDUCE_ONLY | PAIRED)) | (BUYS if o.lots > 0 else 0)
+        g.level[at].other = -1
         g.level[at].next = s.first_level
         s.first_level = at
     g.level[at].n_orders += 1
     o.level = at
+    if o.other >= 0 and g.order[o.other].level >= 0:
+        g.level[at].other = g.order[o.other].level
+        g.level[g.level[at].other].other = at
     o.effective = 0 if o.flags & REDUCE_ONLY else o.lots
     resize(g, o.account, o.slot, at, o.effective)
 
@@ -182,6 +186,8 @@ cdef void leave_level(Ledger* g, int32_t number) noexcept nogil:
     resize(g, o.account, o.slot, o.level, -o.effective)
     g.level[o.level].n_orders -= 1
     if g.level[o.level].n_orders == 0:
+        if g.level[o.level].other >= 0:
+            g.level[g.level[o.level].other].other = -1
         while link[0] != o.level:
             link = &g.level[link[0]].next
         link[0] = g.level[o.level].next
@@ -199,7 +205,7 @@ cdef int32_t rest(
     cdef Slot* s = slot_of(g, account, slot)
     g.free_order = o.next
     o.account, o.id, o.lots, o.ticks, o.flags, o.slot = account, id, lots, ticks, flags, slot
-    o.level, o.effective, o.next, o.previous = -1, 0, -1, s.last_order
+    o.level, o.effective, o.next, o.previous, o.other = -1, 0, -1, s.last_order, -1
     if s.last_order >= 0:
         g.order[s.last_order].next = number
     else:
@@ -220,6 +226,8 @@ cdef void remove_order(Ledger* g, int32_t number) noexcept nogil:
     cdef Order* o = &g.order[number]
     cdef Slot* s = slot_of(g, o.account, o.slot)
     leave_level(g, number)
+    if o.other >= 0:
+        g.order[o.other].other = -1
     forget(g, o.account, o.id)
     if o.previous >= 0:
         g.order[o.previous].next = o.next

@@ -24,8 +24,8 @@ class Memory:
     def balances(self) -> list[tuple[int, int, int]]:
         """Rows (account, asset, atoms) that are not 0."""
 
-    def orders(self) -> list[tuple[int, int, int, int, int, int, int]]:
-        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
+    def orders(self) -> list[tuple[int, int, int, int, int, int, int, int]]:
+        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags, id of the order bound to it)."""
 
     def totals(self) -> list[list[int]]:
         """Atoms by total (EXTERNAL, FEES, ROUNDING, CLEARING, INTEREST) and asset."""

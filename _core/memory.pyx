@@ -161,7 +161,7 @@ cdef class Memory:
         return balances_of(&self.g.engine.ledger)
 
     def orders(self):
-        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
+        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags, id of the order bound to it)."""
         return orders_of(&self.g.engine.ledger)
 
     def totals(self):

@@ -6,7 +6,7 @@ from crossmargin._core.ledger cimport Ledger
 from crossmargin._core.plan cimport Source
 from crossmargin._core.single cimport N_FEEDS, Run
 from crossmargin._core.status cimport Status
-from crossmargin._core.worst cimport Worst
+from crossmargin._core.worst cimport Legs, Worst
 
 cdef extern from "gate.h" nogil:
     int64_t gate_load(const int64_t* p) noexcept
@@ -80,6 +80,7 @@ cdef int64_t newest(const Engine* e, uint64_t bits) noexcept nogil
 cdef void put(
     Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
 ) noexcept nogil
+cdef void put_legs(Engine* e, int64_t account, int64_t instrument, const Legs* legs, double sign) noexcept nogil
 cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept nogil
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil
 cdef Status fresh(Engine* e, int64_t account) noexcept nogil

@@ -11,10 +11,12 @@ from libc.string cimport memcpy, memset
 from crossmargin._core.bounds cimport run_bounds
 from crossmargin._core.feeds cimport effective_balances, feed
 from crossmargin._core.integers cimport run_integers
-from crossmargin._core.ledger cimport Level, Slot, slot_of
+from crossmargin._core.ledger cimport Slot, slot_of
+from crossmargin._core.legs cimport next_term
 from crossmargin._core.single cimport run_single, single_key, single_pairs, single_value
 from crossmargin._core.worst cimport (
-    Alternative, Point, worst_add, worst_base, worst_clear, worst_gather, worst_least, worst_point, worst_sum,
+    Alternative, Legs, Point, one_leg, worst_add_legs, worst_base, worst_clear, worst_gather, worst_gather_legs,
+    worst_least, worst_point, worst_sum,
 )
 
 cdef enum:
@@ -37,6 +39,11 @@ cdef bint oversize(const Engine* e, int64_t instrument, int64_t lots, int64_t co
     return fabs(<double>lots) > e.most_lots[instrument] or fabs(<double>cost) > e.most_cost[instrument]
 
 
+cdef bint oversize_legs(const Engine* e, int64_t instrument, const Legs* x) noexcept nogil:
+    return (max(fabs(x.lots), fabs(x.other_lots)) > e.most_lots[instrument]
+            or max(fabs(x.cost), fabs(x.other_cost)) > e.most_cost[instrument])
+
+
 cdef void put(
     Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
 ) noexcept nogil:
@@ -44,13 +51,22 @@ cdef void put(
 
     Beyond the range of exact sums, or without room for a key, the account becomes stale: rebuilding it says why.
     """
+    cdef Legs legs = one_leg(<double>lots, <double>cost, order)
+    put_legs(e, account, instrument, &legs, sign)
+
+
+cdef inline bint is_nothing(const Legs* x) noexcept nogil:
+    return x.lots == 0.0 and x.cost == 0.0 and x.other_lots == 0.0 and x.other_cost == 0.0
+
+
+cdef void put_legs(Engine* e, int64_t account, int64_t instrument, const Legs* legs, double sign) noexcept nogil:
+    """The same of any term."""
     cdef Standing* st = standing_of(e, account)
     cdef Status status = Status.RANGE
-    if e.policy != WORST_FILL or st.seen == STALE or (lots == 0 and cost == 0):
+    if e.policy != WORST_FILL or st.seen == STALE or is_nothing(legs):
         return
-    if not st.beyond and not oversize(e, instrument, lots, cost):
-        status = worst_add(
-            &e.worst, state_of(e, account), instrument, <double>lots, <double>cost, order, sign, True)
+    if not st.beyond and not oversize_legs(e, instrument, legs):
+        status = worst_add_legs(&e.worst, state_of(e, account), instrument, legs, sign, True)
     if status != Status.OK:
         st.seen = STALE
 
@@ -60,10 +76,10 @@ cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept n
     cdef const Slot* s = slot_of(&e.ledger, account, slot)
     cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
     cdef int32_t at = s.first_level
+    cdef Legs legs
     put(e, account, instrument, s.lots, s.open_cost, False, sign)
-    while at >= 0:
-        put(e, account, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost, True, sign)
-        at = e.ledger.level[at].next
+    while next_term(&e.ledger, &at, &legs):
+        put_legs(e, account, instrument, &legs, sign)
 
 
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil:
@@ -176,10 +192,10 @@ cdef int64_t slot_beyond(const Engine* e, int64_t account, int32_t slot) noexcep
     cdef const Slot* s = slot_of(&e.ledger, account, slot)
     cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
     cdef int32_t at = s.first_level
+    cdef Legs legs
     cdef bint found = oversize(e, instrument, s.lots, s.open_cost)
-    while at >= 0 and not found:
-        found = oversize(e, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost)
-        at = e.ledger.level[at].next
+    while not found and next_term(&e.ledger, &at, &legs):
+        found = oversize_legs(e, instrument, &legs)
     return found
 
 
@@ -188,7 +204,7 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
     cdef bint exact = standing_of(e, account).beyond == 0
     cdef double* state = state_of(e, account)
     cdef const Slot* s
-    cdef const Level* v
+    cdef Legs legs
     cdef int64_t instrument
     cdef int32_t at
     cdef Py_ssize_t i, j
@@ -201,11 +217,9 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
         if s.lots or s.open_cost:
             status = worst_gather(&e.worst, state, instrument, <double>s.lots, <double>s.open_cost, False, exact)
         at = s.first_level
-        while at >= 0 and status == Status.OK:
-            v = &e.ledger.level[at]
-            if v.lots or v.cost:
-                status = worst_gather(&e.worst, state, instrument, <double>v.lots, <double>v.cost, True, exact)
-            at = v.next
+        while status == Status.OK and next_term(&e.ledger, &at, &legs):
+            if not is_nothing(&legs):
+                status = worst_gather_legs(&e.worst, state, instrument, &legs, exact)
         if status != Status.OK:
             return status
     worst_sum(&e.worst, state, exact)
@@ -271,7 +285,7 @@ cdef Status run_whole(Engine* e, const Source* feeds) noexcept nogil:
 cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
     """Lower ends of what has no linear forms, over the fills of all levels."""
     cdef Source feeds[N_FEEDS]
-    cdef const Level* v
+    cdef Legs legs
     cdef Py_ssize_t i, n = 0
     cdef int32_t at
     cdef Status status
@@ -280,14 +294,13 @@ cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
         if e.ledger.held[account * e.ledger.n_slots + i] < 0:
             continue
         at = slot_of(&e.ledger, account, <int32_t>i).first_level
-        while at >= 0:
-            v = &e.ledger.level[at]
+        while next_term(&e.ledger, &at, &legs):
             if n == e.n_fills:
                 return Status.CAPACITY
             e.fills[n].instrument = e.ledger.held[account * e.ledger.n_slots + i]
-            e.fills[n].lots, e.fills[n].cost = <double>v.lots, <double>v.cost
+            e.fills[n].lots, e.fills[n].cost = legs.lots, legs.cost
+            e.fills[n].other_lots, e.fills[n].other_cost = legs.other_lots, legs.other_cost
             n += 1
-            at = v.next
     status = feed(e, account, True, False, feeds)
     return run_bounds(e.opaque, feeds, e.fills, n, e.shares) if status == Status.OK else status
 

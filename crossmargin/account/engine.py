@@ -287,7 +287,7 @@ class RiskEngine(Gate):
         """Everything that is held and ordered, funding that is due paid in, as a book over the engine's instruments."""
         rows = [(a, i, lots, cost) for a, i, lots, cost, _ in self.positions()]
         every = self.orders() if orders else []
-        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in every if may]
+        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, *_ in every if may]
         modes = self.modes()
         assets = self.instruments.assets
         owners = [Account(id=f"{n:09}", currency=assets[modes[n][1]].id) for n in range(len(self.account_names))]

@@ -126,7 +126,7 @@ def test_what_rests_is_held_and_what_is_dormant_is_not(desk, policy, name, lots,
     assert valued(engine, 0)
     assert engine.check(0, item, lots, limit) == Status.ORACLE
     assert engine.place(0, 2, item, lots, limit) == Status.ORACLE
-    assert engine.orders() == [(1, 1, item, lots, 0, limit, Flag.STOP)]
+    assert engine.orders() == [(1, 1, item, lots, 0, limit, Flag.STOP, 0)]
     assert recover(engine) == Status.OK
     assert engine.check(0, item, lots, limit) == Status.OK
     assert engine.place(0, 2, item, lots, limit) == Status.OK
