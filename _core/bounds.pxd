@@ -4,11 +4,13 @@ from crossmargin._core.plan cimport Source
 from crossmargin._core.single cimport Run, Single
 from crossmargin._core.status cimport Status
 
-# What a whole fill of resting orders adds to positions and costs.
+# What a whole fill of resting orders adds to positions and costs; or of another one instead, 0 if there is none.
 cdef struct Fill:
     int64_t instrument
     double lots
     double cost
+    double other_lots
+    double other_cost
 
 cdef struct Bounds:
     Run* run

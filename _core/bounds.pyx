@@ -52,7 +52,7 @@ cdef void filled(
     cdef const int64_t* up = NULL
     cdef const double* row
     cdef Py_ssize_t i, r
-    cdef double x
+    cdef double x, y
     if feed != POSITION and feed != COST:
         return
     if node.op == OP_SLOT and node.relation != IDENTITY:
@@ -66,8 +66,9 @@ cdef void filled(
         row = NULL if node.table < 0 or node.op == OP_EACH else b.constants + node.table + key * stride_of(node.rows)
         for r in range(node.rows):
             x = (fills[i].lots if feed == POSITION else fills[i].cost) * (1.0 if row == NULL else row[r])
-            low[pair * node.rows + r] += x if x < 0.0 else 0.0
-            high[pair * node.rows + r] += x if x > 0.0 else 0.0
+            y = (fills[i].other_lots if feed == POSITION else fills[i].other_cost) * (1.0 if row == NULL else row[r])
+            low[pair * node.rows + r] += min(min(x, y), 0.0)
+            high[pair * node.rows + r] += max(max(x, y), 0.0)
 
 
 cdef void both_ends(Bounds* s, Py_ssize_t number) noexcept nogil:
@@ -399,4 +400,5 @@ cdef class Interval:
             source[i].amount = &column[0] if column.shape[0] else NULL
         for i in range(n):
             fills[i].instrument, fills[i].lots, fills[i].cost = instrument[i], lots[i], cost[i]
+            fills[i].other_lots = fills[i].other_cost = 0.0
         return run_bounds(&self.bounds, source, fills, n, &out[0])

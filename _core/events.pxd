@@ -8,7 +8,7 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     DEPOSIT = 2           # account, a asset, b atoms
     WITHDRAW = 3          # account, a asset, b atoms
     TRANSFER = 4          # account, a asset, b atoms, c receiving account, d 1: unjudged, as a liquidation takes it
-    PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags
+    PLACE = 5             # account, a order, b instrument, c lots, d ticks, e flags, f an order to be bound to
     AMEND = 6             # account, a order, b lots, c ticks
     CANCEL = 7            # account, a order
     TRIGGER = 8           # account, a order
@@ -26,6 +26,7 @@ cpdef enum Kind:          # of an event, and what its fields a to h are
     BRING = 19            # account, a instrument, b lots, c open cost: a position from elsewhere, unjudged
     ADJUST = 20           # account, a asset, b atoms, negative too: unjudged
     REST = 21             # as PLACE, unjudged: an order that rests already where the account comes from
+    RESERVE = 22          # a accounts, b orders that there is room for from now on
 
 cdef struct Event:
     int64_t sequence
@@ -50,7 +51,7 @@ cdef struct State:
     int64_t ring_mask     # -1: no journal
     int64_t head          # events put into the ring
     int64_t tail          # events taken out of it
-    int64_t tables        # whether tables of a MARK or PARAMETERS lie ready
+    int64_t ready         # whether what a MARK, PARAMETERS or RESERVE takes lies ready
     int64_t refused_in_trouble  # whether an account in liquidation may not reduce either
     int64_t everyone      # sequence of the last event that may have changed every account, marks apart
 

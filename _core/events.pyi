@@ -24,3 +24,4 @@ class Kind(IntEnum):
     BRING = 19
     ADJUST = 20
     REST = 21
+    RESERVE = 22

@@ -25,6 +25,16 @@
 
 static inline int64_t gate_load(const int64_t *p) { return GATE_LOAD(p); }
 static inline void gate_store(int64_t *p, int64_t x) { GATE_STORE(p, x); }
+
+/* Where the words of all accounts lie: elsewhere once there is more room. */
+#if defined(__GNUC__) || defined(__clang__)
+static inline int64_t *gate_load_words(int64_t *const *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void gate_store_words(int64_t **p, int64_t *x) { __atomic_store_n(p, x, __ATOMIC_RELEASE); }
+#else
+static inline int64_t *gate_load_words(int64_t *const *p) { return *(int64_t *volatile const *)p; }
+static inline void gate_store_words(int64_t **p, int64_t *x) { _ReadWriteBarrier(); *(int64_t *volatile *)p = x; }
+#endif
+
 static inline void gate_prefetch(const void *p) { GATE_PREFETCH(p); }
 
 /* Write n words that readers may be copying: the lock is odd meanwhile. */

@@ -1,9 +1,7 @@
 # The gate: events in, statuses out; and the question that a matching engine asks before it accepts an order.
 # All functions run without the interpreter. One thread writes; ``gate_read`` may be called by any.
 from libc.stdint cimport int32_t, int64_t
-from crossmargin._core.events cimport State
-from crossmargin._core.standing cimport Engine
-from crossmargin._core.tables cimport Tables
+from crossmargin._core.memory cimport Memory
 
 # What hosts call: ``gate`` is the address that ``Gate.address`` gives, an event twelve words as in events.pxd; a status
 # is returned. Time is taken as given: 0 stands for nothing here.
@@ -26,16 +24,5 @@ cdef api int64_t gate_sequence(const void* gate) noexcept nogil
 cdef api int64_t gate_durable(const void* gate) noexcept nogil
 cdef api void gate_set_durable(void* gate, int64_t sequence) noexcept nogil
 
-cdef class Gate:
-    cdef State g
-    cdef char* memory
-    cdef char* ledger
-    cdef char* states
-    cdef Py_ssize_t n_ledger
-    cdef Py_ssize_t n_bytes
-    cdef unsigned long owner      # the thread that writes
-    cdef Tables tables            # what the engine points to
-    cdef object bits
-    cdef reserve_states(self, Tables tables)
-    cdef reserve(self, Engine* e, Py_ssize_t journal)
-    cdef bint foreign(self)
+cdef class Gate(Memory):
+    pass

@@ -3,13 +3,14 @@ from typing import Any
 from numpy import float64, int32, int64
 from numpy.typing import NDArray
 
+from crossmargin._core.memory import Memory
 from crossmargin._core.tables import Tables
 
 Integers = NDArray[int64]
 Floats = NDArray[float64]
 
-class Gate:
-    """An engine of fixed capacity over tables; see ``crossmargin.account.RiskEngine`` for the face with names."""
+class Gate(Memory):
+    """An engine over tables, with room that only ``reserve`` changes; see ``crossmargin.account.RiskEngine`` for the face with names."""
 
     def __init__(
         self, tables: Tables, contracts: Integers, bits: Integers, *, accounts: int, slots: int, orders: int, journal: int,
@@ -22,9 +23,6 @@ class Gate:
     def capsule(self) -> Any:
         """The same as a capsule, named "crossmargin.gate"; it lives no longer than the engine."""
 
-    def adopt(self) -> None:
-        """The calling thread writes from now on; another one is answered BUSY."""
-
     def check(self, account: int, instrument: int, lots: int, ticks: int) -> int:
         """Whether ``account`` may place an order: a ``Status``, 0 accepted. Changes nothing; lots > 0 buys."""
 
@@ -34,9 +32,13 @@ class Gate:
         """``check`` of each of n orders alone, written to ``status``; releases the interpreter."""
 
     def place(
-        self, account: int, order: int, instrument: int, lots: int, ticks: int, flags: int = 0, time: int = 0
+        self, account: int, order: int, instrument: int, lots: int, ticks: int, flags: int = 0, time: int = 0,
+        other: int = 0,
     ) -> int:
-        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below."""
+        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below.
+
+        ``other``: one of this account and instrument that is there; a fill or the end of either ends the other.
+        """
 
     def amend(self, account: int, order: int, lots: int, ticks: int, time: int = 0) -> int:
         """Another size (signed) and limit, or nothing changes."""
@@ -64,6 +66,12 @@ class Gate:
         """Take new tables, as a MARK or a PARAMETERS event; ``bits`` of what they move. The next touch of an account that
         one of them moves rebuilds it anew."""
 
+    def reserve(self, accounts: int = 0, orders: int = 0, time: int = 0) -> int:
+        """Room for at least so many accounts and orders, as an event. It allocates: outside the order path.
+
+        What is held, its order and every handle stay; what there is room for never shrinks.
+        """
+
     def ask(
         self, account: int, instrument: int, lots: int, ticks: int, asset: int, atoms: int, figures: Floats
     ) -> int:
@@ -89,38 +97,3 @@ class Gate:
 
     def durable(self) -> int:
         """Number of the last event that the journal holds: what a host may acknowledge."""
-
-    @property
-    def time(self) -> int:
-        """Time of the last event, ns."""
-
-    @property
-    def n_bytes_reserved(self) -> int:
-        """Memory of the engine."""
-
-    def counts(self) -> tuple[int, int, int]:
-        """Surpluses asked for, those that ran the plan anew, and states rebuilt: (checks, recomputed, rebuilt)."""
-
-    def positions(self) -> list[tuple[int, int, int, int, int]]:
-        """Rows (account, instrument, lots, open cost, funding index)."""
-
-    def balances(self) -> list[tuple[int, int, int]]:
-        """Rows (account, asset, atoms) that are not 0."""
-
-    def orders(self) -> list[tuple[int, int, int, int, int, int, int]]:
-        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
-
-    def totals(self) -> list[list[int]]:
-        """Atoms by total (EXTERNAL, FEES, ROUNDING, CLEARING, INTEREST) and asset."""
-
-    def contracts(self) -> list[tuple[int, int, int, int]]:
-        """Of each instrument: (funding index, what it takes, lowest, highest ticks)."""
-
-    def modes(self) -> list[tuple[int, int]]:
-        """Of each account: (what it takes, row of its currency)."""
-
-    def snapshot(self) -> bytes:
-        """Everything but the tables, as bytes that ``restore`` of an engine of the same capacity takes."""
-
-    def restore(self, data: bytes) -> int:
-        """Take a snapshot; every state is rebuilt anew at its next touch."""

@@ -7,34 +7,33 @@ time. An applied event gets the next sequence number and goes to the journal's r
 from cpython.pycapsule cimport PyCapsule_New
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
-from crossmargin._core.bounds cimport Fill
 from crossmargin._core.events cimport (
     ADJUST, AMEND, BAND, BRING, CANCEL, DEPOSIT, ENROL, EXPIRE, FUND, INTEREST, LIST, MARK, MODE, OBSERVE, PARAMETERS,
-    PLACE, REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
+    PLACE, RESERVE, REST, TRADE, TRANSFER, TRIGGER, WITHDRAW, Event, State, known_account, known_asset,
 )
-from crossmargin._core.holdings cimport balances_of, contracts_of, modes_of, orders_of, positions_of, totals_of
-from crossmargin._core.ledger cimport GONE, Contract, Ledger, carve_ledger, ledger_bytes, lines
-from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place, trigger
+from crossmargin._core.ledger cimport GONE, Contract, Ledger
+from crossmargin._core.memory cimport Block, Memory, Room
+from crossmargin._core.resting cimport amend, ask_resting, cancel, check, check_many, place_bound, trigger
 from crossmargin._core.settling cimport (
     adjust, bring, bump, enrol, expire, fund, interest, money, move, remember, terms, trade,
 )
 from crossmargin._core.standing cimport (
-    N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_store, publish, standing_of,
+    N_FIGURES, Engine, figures_of, fresh, gate_copy, gate_load, gate_load_words, gate_store, publish,
 )
 from crossmargin._core.status cimport Status
 from crossmargin._core.tables cimport Tables
 
 cdef enum:
     WORDS = 12
+    MOST = 2147483647  # accounts or orders
 
 # ---- one door -------------------------------------------------------------------------------
 
 cdef Status dispatch(State* g, const Event* v) noexcept nogil:
     cdef int64_t kind = v.kind
     if kind == PLACE or kind == REST:
-        return place(g, v.account, v.a, v.b, v.c, v.d, v.e, True, kind == PLACE)
+        return place_bound(g, v.account, v.a, v.b, v.c, v.d, v.e, v.f, True, kind == PLACE)
     if kind == CANCEL:
         return cancel(g, v.account, v.a)
     if kind == AMEND:
@@ -61,8 +60,8 @@ cdef Status dispatch(State* g, const Event* v) noexcept nogil:
         return adjust(g, v)
     if kind == OBSERVE:
         return Status.OK
-    if kind == MARK or kind == PARAMETERS:
-        return Status.OK if g.tables else Status.MALFORMED  # the face swaps the tables that it made ready
+    if kind == MARK or kind == PARAMETERS or kind == RESERVE:
+        return Status.OK if g.ready else Status.MALFORMED  # the face takes the tables or the room that it made ready
     return Status.MALFORMED
 
 
@@ -141,9 +140,11 @@ cdef api int gate_read(const void* gate, int64_t account, double* figures) noexc
     """What ``gate_health`` last wrote, by any thread; BUSY if the writer is at it."""
     cdef const State* g = <const State*>gate
     cdef int64_t words[N_FIGURES]
-    if <uint64_t>account >= <uint64_t>g.engine.ledger.n_accounts:
+    cdef const int64_t* line
+    if <uint64_t>account >= <uint64_t>gate_load(<const int64_t*>&g.engine.ledger.n_accounts):
         return Status.UNKNOWN
-    if not gate_copy(g.engine.figures + account * 8, g.engine.figures + account * 8 + 1, words, N_FIGURES):
+    line = gate_load_words(&g.engine.figures) + account * 8
+    if not gate_copy(line, line + 1, words, N_FIGURES):
         return Status.BUSY
     memcpy(figures, words, sizeof(words))
     return Status.OK
@@ -186,8 +187,8 @@ cdef api void gate_set_durable(void* gate, int64_t sequence) noexcept nogil:
 
 # ---- faces ----------------------------------------------------------------------------------
 
-cdef class Gate:
-    """An engine of fixed capacity over tables; see ``crossmargin.account.RiskEngine`` for the face with names."""
+cdef class Gate(Memory):
+    """An engine over tables, with room that only ``reserve`` changes; ``crossmargin.account.RiskEngine`` has names."""
 
     def __init__(
         self, Tables tables not None, const int64_t[:, ::1] contracts not None, const int64_t[::1] bits not None, *,
@@ -196,69 +197,21 @@ cdef class Gate:
     ):
         cdef Ledger* b = &self.g.engine.ledger
         cdef Engine* e = &self.g.engine
-        if self.memory != NULL:
+        if self.rooms is not None:
             raise ValueError("an engine is made once")
         if contracts.shape[1] * sizeof(int64_t) != sizeof(Contract):
             raise ValueError("contracts must have the fields of the interface file")
         b.n_accounts, b.n_slots, b.n_orders = accounts, slots, orders
         b.n_instruments, b.n_assets = contracts.shape[0], bits.shape[0]
-        b.mask = 1
-        while b.mask + 1 < <uint64_t>(2 * orders):
-            b.mask = 2 * b.mask + 1
-        self.n_ledger = ledger_bytes(b)
-        self.reserve(e, journal)
+        self.tables = tables
+        self.reserve_first(journal)
         if contracts.shape[0]:
             memcpy(b.contract, &contracts[0, 0], contracts.shape[0] * sizeof(Contract))
         self.bits = bits
         e.bit = &bits[0]
         e.policy, e.by_ratio, self.g.refused_in_trouble = policy, by_ratio, strict
-        self.g.ring_mask = journal - 1
-        self.tables = tables
         tables.load(e)
         self.owner = PyThread_get_thread_ident()
-        self.reserve_states(tables)
-
-    cdef reserve_states(self, Tables tables):
-        """State of all accounts for the forms of these tables, to be rebuilt at the first touch."""
-        cdef Engine* e = &self.g.engine
-        cdef Py_ssize_t stride = 8 + lines(tables.worst.state * sizeof(double)) // sizeof(double), i
-        cdef Py_ssize_t room = 64 + 2 * (tables.rows + 8)
-        cdef char* room_for_all = <char*>calloc((e.ledger.n_accounts * stride + room) * sizeof(double) + 64, 1)
-        if room_for_all == NULL:
-            raise MemoryError(f"no memory for {e.ledger.n_accounts} states of {stride} doubles")
-        free(self.states)
-        self.states, e.stride = room_for_all, stride
-        e.state = <double*>(room_for_all + (64 - <size_t>room_for_all % 64) % 64)
-        e.shares = e.state + e.ledger.n_accounts * stride
-        e.room = e.shares + 64
-        e.sums = e.room + tables.rows + 8
-        for i in range(e.ledger.n_accounts):
-            standing_of(e, i).seen = -1
-
-    cdef reserve(self, Engine* e, Py_ssize_t journal):
-        """One allocation for everything; touched here, so that no page is new in the path."""
-        cdef Ledger* b = &e.ledger
-        cdef Py_ssize_t n_rows = 16 + 14 * b.n_slots + 2 * b.n_assets
-        cdef Py_ssize_t n = self.n_ledger, figures = b.n_accounts * 8 * sizeof(int64_t)
-        cdef char* at
-        cdef Py_ssize_t fills = lines(min(b.n_orders, 64 * b.n_slots + 64) * sizeof(Fill))
-        n += fills
-        n += figures + lines(n_rows * sizeof(int64_t)) + journal * sizeof(Event) + 128
-        self.n_bytes = n
-        self.memory = <char*>calloc(n, 1)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for an engine of {n} bytes")
-        at = self.memory + (64 - <size_t>self.memory % 64) % 64
-        self.ledger = at
-        carve_ledger(b, at)
-        e.figures = <int64_t*>(at + self.n_ledger)
-        e.rows = <int64_t*>(<char*>e.figures + figures)
-        self.g.ring = <Event*>(<char*>e.rows + lines(n_rows * sizeof(int64_t)))
-        e.fills, e.n_fills = <Fill*>(self.g.ring + journal), min(b.n_orders, 64 * b.n_slots + 64)
-
-    def __dealloc__(self):
-        free(self.memory)
-        free(self.states)
 
     @property
     def address(self):
@@ -268,13 +221,6 @@ cdef class Gate:
     def capsule(self):
         """The same as a capsule, named "crossmargin.gate"; it lives no longer than the engine."""
         return PyCapsule_New(&self.g, "crossmargin.gate", NULL)
-
-    def adopt(self):
-        """The calling thread writes from now on; another one is answered BUSY."""
-        self.owner = PyThread_get_thread_ident()
-
-    cdef inline bint foreign(self):
-        return PyThread_get_thread_ident() != self.owner
 
     def check(self, int64_t account, int64_t instrument, int64_t lots, int64_t ticks):
         """Whether ``account`` may place an order: a ``Status``, 0 accepted. Changes nothing; lots > 0 buys."""
@@ -299,10 +245,13 @@ cdef class Gate:
 
     def place(
         self, int64_t account, int64_t order, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags=0,
-        int64_t time=0,
+        int64_t time=0, int64_t other=0,
     ):
-        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below."""
-        return self.event(PLACE, time, account, order, instrument, lots, ticks, flags)
+        """Check and rest an order in one step. ``time`` 0: that of the last event, here and in every event below.
+
+        ``other``: one of this account and instrument that is there; a fill or the end of either ends the other.
+        """
+        return self.event(PLACE, time, account, order, instrument, lots, ticks, flags, other)
 
     def amend(self, int64_t account, int64_t order, int64_t lots, int64_t ticks, int64_t time=0):
         """Another size (signed) and limit, or nothing changes."""
@@ -356,18 +305,44 @@ cdef class Gate:
         memset(&v, 0, sizeof(v))
         v.time, v.kind = time if time else self.g.time, kind
         v.a, v.b, v.c, v.d, v.e = words[0], words[1], words[2], words[3], words[4]
-        self.g.tables = 1
+        self.g.ready = 1
         status = apply(&self.g, &v)
-        self.g.tables = 0
+        self.g.ready = 0
         if status == Status.OK:
             if not tables.rounds_as(self.tables):  # what is taken away must be what was added: every state anew
                 bits = <uint64_t>-1
             if not tables.fits(self.tables):
-                self.reserve_states(tables)
-                self.g.everyone = self.g.sequence  # states made anew forget what changed
+                self.renew_states(tables)
             self.tables = tables
             tables.load(&self.g.engine)
             bump(&self.g, bits)
+        return <int>status
+
+    def reserve(self, int64_t accounts=0, int64_t orders=0, int64_t time=0):
+        """Room for at least so many accounts and orders, as an event. It allocates: outside the order path.
+
+        What is held, its order and every handle stay; what there is room for never shrinks.
+        """
+        cdef Event v
+        cdef Room room
+        cdef Block states
+        cdef Status status
+        if self.foreign():
+            return <int>Status.BUSY
+        if not (0 <= accounts <= MOST and 0 <= orders <= MOST):
+            return <int>Status.MALFORMED
+        if accounts <= self.g.engine.ledger.n_accounts and orders <= self.g.engine.ledger.n_orders:
+            return <int>Status.OK
+        room = self.larger(accounts, orders)
+        states = self.states_of(self.tables, room.ledger.n_accounts, self.g.engine.ledger.n_accounts)
+        memset(&v, 0, sizeof(v))
+        v.time, v.kind = time if time else self.g.time, RESERVE
+        v.a, v.b = room.ledger.n_accounts, room.ledger.n_orders
+        self.g.ready = 1
+        status = apply(&self.g, &v)
+        self.g.ready = 0
+        if status == Status.OK:
+            self.take(room, states)
         return <int>status
 
     def ask(self, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, int64_t asset, int64_t atoms,
@@ -432,69 +407,3 @@ cdef class Gate:
     def durable(self):
         """Number of the last event that the journal holds: what a host may acknowledge."""
         return gate_durable(&self.g)
-
-    @property
-    def time(self):
-        """Time of the last event, ns."""
-        return self.g.time
-
-    @property
-    def n_bytes_reserved(self):
-        """Memory of the engine."""
-        return self.n_bytes + self.g.engine.ledger.n_accounts * self.g.engine.stride * sizeof(double)
-
-    def counts(self):
-        """Surpluses asked for, those that ran the plan anew, and states rebuilt: (checks, recomputed, rebuilt)."""
-        return self.g.engine.checks, self.g.engine.recomputed, self.g.engine.rebuilt
-
-    # ---- what is held -----------------------------------------------------------------------
-
-    def positions(self):
-        """Rows (account, instrument, lots, open cost, funding index)."""
-        return positions_of(&self.g.engine.ledger)
-
-    def balances(self):
-        """Rows (account, asset, atoms) that are not 0."""
-        return balances_of(&self.g.engine.ledger)
-
-    def orders(self):
-        """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
-        return orders_of(&self.g.engine.ledger)
-
-    def totals(self):
-        """Atoms by total (EXTERNAL, FEES, ROUNDING, CLEARING, INTEREST) and asset."""
-        return totals_of(&self.g.engine.ledger)
-
-    def contracts(self):
-        """Of each instrument: (funding index, what it takes, lowest, highest ticks)."""
-        return contracts_of(&self.g.engine.ledger)
-
-    def modes(self):
-        """Of each account: (what it takes, row of its currency)."""
-        return modes_of(&self.g.engine.ledger)
-
-    def snapshot(self):
-        """Everything but the tables, as bytes that ``restore`` of an engine of the same capacity takes."""
-        cdef int64_t head[6]
-        head[0], head[1], head[2] = self.n_ledger, self.g.time, self.g.sequence
-        head[3], head[4], head[5] = self.g.engine.ledger.free_level, self.g.engine.ledger.free_order, 0
-        return <bytes>(<char*>&head[0])[:sizeof(head)] + <bytes>self.ledger[:self.n_ledger]
-
-    def restore(self, bytes data not None):
-        """Take a snapshot; every state is rebuilt anew at its next touch."""
-        cdef int64_t head[6]
-        cdef Py_ssize_t i
-        if self.foreign():
-            return <int>Status.BUSY
-        if len(data) != sizeof(head) + self.n_ledger:
-            return <int>Status.SHAPE
-        memcpy(head, <const char*>data, sizeof(head))
-        if head[0] != self.n_ledger:
-            return <int>Status.SHAPE
-        memcpy(self.ledger, <const char*>data + sizeof(head), self.n_ledger)
-        self.g.time, self.g.sequence, self.g.durable = head[1], head[2], head[2]
-        self.g.engine.ledger.free_level, self.g.engine.ledger.free_order = <int32_t>head[3], <int32_t>head[4]
-        for i in range(self.g.engine.ledger.n_accounts):
-            standing_of(&self.g.engine, i).seen = -1
-        self.g.everyone = self.g.sequence
-        return <int>Status.OK

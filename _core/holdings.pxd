@@ -21,7 +21,7 @@ cdef inline list balances_of(const Ledger* b):
 
 
 cdef inline list orders_of(const Ledger* b):
-    """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags)."""
+    """Rows (account, id, instrument, lots open, lots that may fill, ticks, flags, id of the order bound to it)."""
     cdef const Order* o
     found = []
     for account in range(b.n_accounts):
@@ -29,7 +29,9 @@ cdef inline list orders_of(const Ledger* b):
             at = slot_of(b, account, i).first_order if b.held[account * b.n_slots + i] >= 0 else -1
             while at >= 0:
                 o = &b.order[at]
-                found.append((account, o.id, b.held[account * b.n_slots + i], o.lots, o.effective, o.ticks, o.flags))
+                other = b.order[o.other].id if o.other >= 0 else 0
+                item = b.held[account * b.n_slots + i]
+                found.append((account, o.id, item, o.lots, o.effective, o.ticks, o.flags, other))
                 at = o.next
     return found
 

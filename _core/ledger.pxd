@@ -8,6 +8,7 @@ cpdef enum Flag:      # of an order
     REDUCE_ONLY = 2   # fills no more than the position leaves, never flips it
     STOP = 4          # reserves nothing until it is triggered
     ICEBERG = 8       # charged whole, whatever it shows
+    PAIRED = 16       # bound to another order: one cancels the other; the engine's to set
 
 cpdef enum Trading:   # what an instrument or an account takes
     OPEN = 0
@@ -46,7 +47,8 @@ cdef struct Level:        # resting orders of one side and limit of a slot: one 
     int64_t cost          # of filling them, fees included, atoms of the settlement asset
     int32_t next          # of the slot
     int32_t n_orders
-    int64_t flags         # REDUCE_ONLY or 0, and 1 for buys
+    int32_t flags         # REDUCE_ONLY and PAIRED, and 1 for buys
+    int32_t other         # of the order that its one order is bound to; -1: none, or dormant
 
 cdef struct Order:
     int64_t account
@@ -59,6 +61,8 @@ cdef struct Order:
     int32_t level         # -1: dormant
     int32_t next          # of the slot, by arrival
     int32_t previous
+    int32_t other         # the order that this one is bound to, -1: none
+    int32_t spare
 
 cdef struct Owner:
     int64_t trading
@@ -105,6 +109,7 @@ cdef int32_t rest(
 ) noexcept nogil
 cdef void remove_order(Ledger* g, int32_t number) noexcept nogil
 cdef void shrink(Ledger* g, int32_t number, int64_t lots) noexcept nogil
+cdef void resize(Ledger* g, int64_t account, int32_t slot, int32_t level, int64_t lots) noexcept nogil
 cdef void join_level(Ledger* g, int32_t number) noexcept nogil
 cdef void leave_level(Ledger* g, int32_t number) noexcept nogil
 cdef void wake(Ledger* g, int32_t number) noexcept nogil
@@ -117,3 +122,5 @@ cdef Slot* slot_of(const Ledger* g, int64_t account, int32_t slot) noexcept nogi
 cdef Py_ssize_t lines(Py_ssize_t n_bytes) noexcept nogil
 cdef Py_ssize_t ledger_bytes(const Ledger* g) noexcept nogil
 cdef void carve_ledger(Ledger* g, char* memory) noexcept nogil
+cdef void copy_ledger(Ledger* to, const Ledger* g) noexcept nogil
+cdef void move_ledger(Ledger* to, const Ledger* g) noexcept nogil

@@ -7,6 +7,7 @@ class Flag(IntFlag):
     REDUCE_ONLY = 2
     STOP = 4
     ICEBERG = 8
+    PAIRED = 16
 
 class Trading(IntEnum):
     """What an instrument or an account takes."""

@@ -7,6 +7,7 @@ less open costs, plus what the totals hold, less deposits is 0 for every asset, 
 """
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.string cimport memcpy
 from crossmargin._core.exact cimport EXACT_CEIL, EXACT_EVEN, EXACT_FLOOR, EXACT_TRUNC, exact_add, exact_mul_div
 from crossmargin._core.status cimport Status
 
@@ -137,7 +138,7 @@ cdef void forget(Ledger* g, int64_t account, int64_t id) noexcept nogil:
 
 cdef int32_t find_level(const Ledger* g, const Slot* s, int64_t lots, int64_t ticks, int64_t flags) noexcept nogil:
     """The level that an order of this side, limit and kind joins, -1 if there is none."""
-    cdef int32_t at = s.first_level
+    cdef int32_t at = s.first_level if not flags & PAIRED else -1  # bound orders have levels of their own
     cdef int64_t kind = (flags & REDUCE_ONLY) | (BUYS if lots > 0 else 0)
     while at >= 0:
         if g.level[at].ticks == ticks and g.level[at].flags == kind:
@@ -163,11 +164,15 @@ cdef void join_level(Ledger* g, int32_t number) noexcept nogil:
         at = g.free_level
         g.free_level = g.level[at].next
         g.level[at].ticks, g.level[at].lots, g.level[at].cost, g.level[at].n_orders = o.ticks, 0, 0, 0
-        g.level[at].flags = (o.flags & REDUCE_ONLY) | (BUYS if o.lots > 0 else 0)
+        g.level[at].flags = <int32_t>(o.flags & (REDUCE_ONLY | PAIRED)) | (BUYS if o.lots > 0 else 0)
+        g.level[at].other = -1
         g.level[at].next = s.first_level
         s.first_level = at
     g.level[at].n_orders += 1
     o.level = at
+    if o.other >= 0 and g.order[o.other].level >= 0:
+        g.level[at].other = g.order[o.other].level
+        g.level[g.level[at].other].other = at
     o.effective = 0 if o.flags & REDUCE_ONLY else o.lots
     resize(g, o.account, o.slot, at, o.effective)
 
@@ -181,6 +186,8 @@ cdef void leave_level(Ledger* g, int32_t number) noexcept nogil:
     resize(g, o.account, o.slot, o.level, -o.effective)
     g.level[o.level].n_orders -= 1
     if g.level[o.level].n_orders == 0:
+        if g.level[o.level].other >= 0:
+            g.level[g.level[o.level].other].other = -1
         while link[0] != o.level:
             link = &g.level[link[0]].next
         link[0] = g.level[o.level].next
@@ -198,7 +205,7 @@ cdef int32_t rest(
     cdef Slot* s = slot_of(g, account, slot)
     g.free_order = o.next
     o.account, o.id, o.lots, o.ticks, o.flags, o.slot = account, id, lots, ticks, flags, slot
-    o.level, o.effective, o.next, o.previous = -1, 0, -1, s.last_order
+    o.level, o.effective, o.next, o.previous, o.other = -1, 0, -1, s.last_order, -1
     if s.last_order >= 0:
         g.order[s.last_order].next = number
     else:
@@ -219,6 +226,8 @@ cdef void remove_order(Ledger* g, int32_t number) noexcept nogil:
     cdef Order* o = &g.order[number]
     cdef Slot* s = slot_of(g, o.account, o.slot)
     leave_level(g, number)
+    if o.other >= 0:
+        g.order[o.other].other = -1
     forget(g, o.account, o.id)
     if o.previous >= 0:
         g.order[o.previous].next = o.next
@@ -444,3 +453,32 @@ cdef void carve_ledger(Ledger* g, char* memory) noexcept nogil:
     for i in range(g.n_orders):
         g.level[i].next = g.order[i].next = <int32_t>(i + 1 if i + 1 < g.n_orders else -1)
     g.free_level = g.free_order = 0 if g.n_orders else -1
+
+
+cdef void copy_ledger(Ledger* to, const Ledger* g) noexcept nogil:
+    """Lay what a ledger holds into tables with more room; the numbers of slots, levels and orders stay."""
+    cdef const Order* o
+    cdef uint64_t i
+    memcpy(to.contract, g.contract, g.n_instruments * sizeof(Contract))
+    memcpy(to.owner, g.owner, g.n_accounts * sizeof(Owner))
+    memcpy(to.balance, g.balance, g.n_accounts * g.n_assets * sizeof(int64_t))
+    memcpy(to.held, g.held, g.n_accounts * g.n_slots * sizeof(int32_t))
+    memcpy(to.slot, g.slot, g.n_accounts * g.n_slots * sizeof(Slot))
+    memcpy(to.level, g.level, g.n_orders * sizeof(Level))
+    memcpy(to.order, g.order, g.n_orders * sizeof(Order))
+    memcpy(to.total, g.total, N_TOTALS * g.n_assets * sizeof(int64_t))
+    for i in range(g.mask + 1):
+        if g.hashed[i]:
+            o = &g.order[g.hashed[i] - 1]
+            to.hashed[place_of(to, o.account, o.id)] = g.hashed[i]
+    to.free_level, to.free_order = g.free_level, g.free_order
+    if to.n_orders > g.n_orders:  # what is new is free too, and taken first
+        to.level[to.n_orders - 1].next, to.order[to.n_orders - 1].next = g.free_level, g.free_order
+        to.free_level = to.free_order = <int32_t>g.n_orders
+
+
+cdef void move_ledger(Ledger* to, const Ledger* g) noexcept nogil:
+    """Point to other tables; how many accounts they have is for the caller to say, since readers look."""
+    to.n_orders, to.mask, to.free_level, to.free_order = g.n_orders, g.mask, g.free_level, g.free_order
+    to.contract, to.owner, to.balance, to.held, to.slot = g.contract, g.owner, g.balance, g.held, g.slot
+    to.level, to.order, to.hashed, to.total = g.level, g.order, g.hashed, g.total

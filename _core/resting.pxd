@@ -16,6 +16,10 @@ cdef void give_back(State* g, int64_t account, int32_t slot, int64_t asset, cons
 cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil
 cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
                   bint commit, bint judged) noexcept nogil
+cdef Status place_bound(
+    State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
+    int64_t other_id, bint commit, bint judged
+) noexcept nogil
 cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks) noexcept nogil
 cdef Status ask_resting(
     State* g, int64_t account, int64_t instrument, int64_t lots, int64_t ticks, double* figures

@@ -6,13 +6,15 @@ What answers other than OK has changed nothing. Margin is asked of ``standing``,
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from crossmargin._core.events cimport State, carries, known_account, known_instrument, sound_lots, stale_or_kept
 from crossmargin._core.ledger cimport (
-    FEES, GONE, HALTED_NOW, NO_LIMIT, OPEN, REDUCE_ONLY, REDUCING, ROUNDING, STOP, Contract, Ledger, Level, Order, Slot,
-    cut_reducing, fill, find_level, find_order, find_slot, join_level, leave_level, release_slot, remove_order,
-    reserved_cost, rest, slot_of, take_slot, wake,
+    FEES, GONE, HALTED_NOW, ICEBERG, NO_LIMIT, OPEN, PAIRED, REDUCE_ONLY, REDUCING, ROUNDING, STOP, Contract, Ledger,
+    Level, Order, Slot, cut_reducing, fill, find_level, find_order, find_slot, join_level, leave_level, release_slot,
+    remove_order, reserved_cost, slot_of, take_slot, wake,
 )
+from crossmargin._core.legs cimport find_other, mute, unmute
+from crossmargin._core.quoting cimport put_order, requote, take_order
 from crossmargin._core.standing cimport (
     EQUITY_MAINTENANCE, INITIAL, MAINTENANCE, N_FIGURES, SURPLUS_INITIAL, WORST_FILL, Engine, Standing, figures_of,
-    fresh, gate_prefetch, note, oversize, put, put_slot, standing_of, state_of, surplus_of,
+    fresh, gate_prefetch, note, oversize, put_slot, standing_of, state_of, surplus_of, valued,
 )
 from crossmargin._core.status cimport Status
 from crossmargin._core.worst cimport Change, worst_contemplate
@@ -52,41 +54,6 @@ cdef Status level_with(const State* g, int64_t account, int32_t slot, int64_t in
     if not sound_lots(total[0]):
         return Status.RANGE
     return reserved_cost(&g.engine.ledger.contract[instrument], total[0], ticks, cost)
-
-
-cdef void put_level(
-    State* g, int64_t account, int32_t slot, int64_t lots, int64_t ticks, int64_t flags, double sign
-) noexcept nogil:
-    """Add or take away what an order's change moves: its level's term, or all of the slot for a reduce-only one."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t at
-    if flags & STOP:
-        return
-    if flags & REDUCE_ONLY:
-        put_slot(&g.engine, account, slot, sign)
-        return
-    at = find_level(b, slot_of(b, account, slot), lots, ticks, flags)
-    if at >= 0:
-        put(&g.engine, account, b.held[account * b.n_slots + slot], b.level[at].lots, b.level[at].cost, True, sign)
-
-
-cdef int32_t put_order(
-    State* g, int64_t account, int32_t slot, int64_t id, int64_t lots, int64_t ticks, int64_t flags
-) noexcept nogil:
-    """Rest an order and its terms; its number."""
-    cdef int32_t number
-    put_level(g, account, slot, lots, ticks, flags, -1.0)
-    number = rest(&g.engine.ledger, account, slot, id, lots, ticks, flags)
-    put_level(g, account, slot, lots, ticks, flags, 1.0)
-    return number
-
-
-cdef void take_order(State* g, int32_t number) noexcept nogil:
-    """Remove an order and its terms."""
-    cdef Order o = g.engine.ledger.order[number]
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, -1.0)
-    remove_order(&g.engine.ledger, number)
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, 1.0)
 
 
 cdef void keep(const State* g, int64_t account, int32_t slot, int64_t asset, Touched* old) noexcept nogil:
@@ -180,6 +147,41 @@ cdef Status judge(State* g, int64_t account, bint* accepted) noexcept nogil:
     return status
 
 
+cdef Status judge_order(
+    State* g, int64_t account, int64_t instrument, int64_t ticks, int64_t flags, bint* accepted
+) noexcept nogil:
+    """``judge`` after an order changed: a dormant one reserves nothing.
+
+    While an oracle is in doubt margin cannot be asked: what can only shrink a position is taken inside the band.
+    """
+    cdef const Contract* c = &g.engine.ledger.contract[instrument]
+    cdef Status status = valued(&g.engine, account)
+    accepted[0] = True
+    if status == Status.ORACLE and flags & REDUCE_ONLY and c.low <= ticks <= c.high:
+        return Status.OK
+    if status != Status.OK or flags & STOP:
+        return status
+    return judge(g, account, accepted)
+
+
+cdef Status may_rest(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks,
+                     int64_t flags, bint commit) noexcept nogil:
+    """What can be said of a new order before its account's state is looked at."""
+    cdef const Ledger* b = &g.engine.ledger
+    cdef const Level* old
+    cdef int64_t total, cost
+    cdef Status status = may_order(g, account, instrument, lots, ticks, flags)
+    if status != Status.OK:
+        return status
+    if id <= 0 or (commit and id == INT64_MAX) or flags & ~<int64_t>(NO_LIMIT | REDUCE_ONLY | STOP | ICEBERG):
+        return Status.MALFORMED
+    if find_order(b, account, id) >= 0:
+        return Status.DUPLICATE
+    status = level_with(g, account, find_slot(b, account, instrument), instrument, lots, ticks, flags, &old, &total,
+                        &cost)
+    return Status.CAPACITY if status == Status.OK and b.free_order < 0 else status
+
+
 cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
                   bint commit, bint judged) noexcept nogil:
     """Rest an order if the account carries it at its worst fill, or if it reduces; reserves the slot that a fill needs.
@@ -187,33 +189,30 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     A stop reserves nothing until it is triggered. Without ``commit`` it only answers; unless ``judged`` it may leave
     the account below its margin.
     """
+    return place_bound(g, account, id, instrument, lots, ticks, flags, 0, commit, judged)
+
+
+cdef Status place_bound(
+    State* g, int64_t account, int64_t id, int64_t instrument, int64_t lots, int64_t ticks, int64_t flags,
+    int64_t other_id, bint commit, bint judged
+) noexcept nogil:
+    """The same, bound to an order of this account and instrument (0: none): a fill or the end of one ends the other."""
     cdef Ledger* b = &g.engine.ledger
-    cdef int32_t slot, number
-    cdef const Level* old
-    cdef int64_t total, cost
+    cdef int32_t slot, number, other
     cdef bint accepted = True
-    cdef Status status = may_order(g, account, instrument, lots, ticks, flags)
-    if status != Status.OK:
-        return status
-    if id <= 0 or (commit and id == INT64_MAX) or flags & ~<int64_t>15:
-        return Status.MALFORMED
-    if find_order(b, account, id) >= 0:
-        return Status.DUPLICATE
-    slot = find_slot(b, account, instrument)
-    status = level_with(g, account, slot, instrument, lots, ticks, flags, &old, &total, &cost)
-    if status != Status.OK:
-        return status
-    if b.free_order < 0:
-        return Status.CAPACITY
-    status = fresh(&g.engine, account)
+    cdef Status status = may_rest(g, account, id, instrument, lots, ticks, flags, commit)
+    if status == Status.OK:
+        status = find_other(b, account, find_slot(b, account, instrument), other_id, &other)
+    if status == Status.OK:
+        status = fresh(&g.engine, account)
     if status != Status.OK:
         return status
     slot = take_slot(b, account, instrument)
     if slot < 0:
         return Status.CAPACITY
-    number = put_order(g, account, slot, id, lots, ticks, flags)
-    if not flags & STOP and judged:
-        status = judge(g, account, &accepted)
+    number = put_order(g, account, slot, id, lots, ticks, flags, other)
+    if judged:
+        status = judge_order(g, account, instrument, ticks, flags, &accepted)
     if status == Status.OK and accepted and commit:
         note(&g.engine, account, instrument)
         return Status.OK
@@ -221,7 +220,7 @@ cdef Status place(State* g, int64_t account, int64_t id, int64_t instrument, int
     if status == Status.OK and not accepted:
         status = reduces(g, account, slot, lots, ticks)
         if status == Status.OK and commit:
-            put_order(g, account, slot, id, lots, ticks, flags)
+            put_order(g, account, slot, id, lots, ticks, flags, other)
             note(&g.engine, account, instrument)
             return Status.OK
     release_slot(b, account, slot)
@@ -240,7 +239,7 @@ cdef Status ask_resting(
     slot = take_slot(b, account, instrument) if may_order(g, account, instrument, lots, ticks, 0) == Status.OK else -1
     if slot < 0:
         return status
-    number = put_order(g, account, slot, INT64_MAX, lots, ticks, 0)
+    number = put_order(g, account, slot, INT64_MAX, lots, ticks, 0, -1)
     after = figures_of(&g.engine, account, figures)
     take_order(g, number)
     release_slot(b, account, slot)
@@ -257,7 +256,7 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
     cdef Ledger* b = &e.ledger
     cdef double surplus
     cdef Status status
-    if e.policy != WORST_FILL or e.opaque != NULL:
+    if e.policy != WORST_FILL or e.opaque != NULL or e.doubts:
         return place(g, account, INT64_MAX, instrument, lots, ticks, 0, False, True)
     status = may_order(g, account, instrument, lots, ticks, 0)
     if status == Status.OK:
@@ -285,40 +284,21 @@ cdef Status check(State* g, int64_t account, int64_t instrument, int64_t lots, i
 
 
 cdef Status cancel(State* g, int64_t account, int64_t id) noexcept nogil:
-    """Always accepted."""
+    """Always accepted; ends the order that it is bound to as well."""
     cdef Ledger* b = &g.engine.ledger
-    cdef int32_t number, slot
+    cdef int32_t number, slot, other
     if not known_account(g, account):
         return Status.UNKNOWN
     number = find_order(b, account, id)
     if number < 0:
         return Status.UNKNOWN
-    slot = b.order[number].slot
+    slot, other = b.order[number].slot, b.order[number].other
     stale_or_kept(g, account)
     take_order(g, number)
+    if other >= 0:
+        take_order(g, other)
     release_slot(b, account, slot)
     return Status.OK
-
-
-cdef void requote(State* g, int32_t number, int64_t lots, int64_t ticks) noexcept nogil:
-    """Give an order another size and limit; its place by arrival stays."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef Order* o = &b.order[number]
-    cdef bint moves = o.ticks != ticks
-    cdef int64_t moved_from
-    put_level(g, o.account, o.slot, o.lots, o.ticks, o.flags, -1.0)
-    if moves and not o.flags & REDUCE_ONLY:
-        put_level(g, o.account, o.slot, lots, ticks, o.flags, -1.0)
-    if o.level >= 0:
-        leave_level(b, number)
-    o.lots, o.ticks, moved_from = lots, ticks, o.ticks
-    if not o.flags & STOP:
-        join_level(b, number)
-    if o.flags & REDUCE_ONLY:
-        cut_reducing(b, o.account, o.slot)
-    elif moves:
-        put_level(g, o.account, o.slot, lots, moved_from, o.flags, 1.0)
-    put_level(g, o.account, o.slot, lots, ticks, o.flags, 1.0)
 
 
 cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t ticks) noexcept nogil:
@@ -350,9 +330,9 @@ cdef Status amend(State* g, int64_t account, int64_t id, int64_t lots, int64_t t
             return status
     stale_or_kept(g, account)
     requote(g, number, lots, ticks)
-    if smaller or old.flags & STOP:
+    if smaller:
         return Status.OK
-    status = judge(g, account, &accepted)
+    status = judge_order(g, account, instrument, ticks, old.flags, &accepted)
     if status == Status.OK and accepted:
         return Status.OK
     if status == Status.OK:
@@ -379,40 +359,60 @@ cdef Status amend_reduces(State* g, int32_t number, int64_t lots, int64_t ticks)
     return status
 
 
-cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
-    """A stop becomes an order if the account carries it; refused, it stays dormant."""
-    cdef Ledger* b = &g.engine.ledger
-    cdef int32_t number
-    cdef Order* o
+cdef Status may_wake(const State* g, int64_t account, int64_t id, int32_t* number) noexcept nogil:
+    """Whether a stop may become an order, margin aside."""
+    cdef const Ledger* b = &g.engine.ledger
+    cdef const Order* o
     cdef const Level* level
-    cdef int64_t total, cost
-    cdef bint accepted = True
+    cdef int64_t total, cost, instrument
     cdef Status status
     if not known_account(g, account):
         return Status.UNKNOWN
-    number = find_order(b, account, id)
-    if number < 0 or not b.order[number].flags & STOP:
+    number[0] = find_order(b, account, id)
+    if number[0] < 0 or not b.order[number[0]].flags & STOP:
         return Status.UNKNOWN
-    o = &b.order[number]
-    status = may_order(g, account, b.held[account * b.n_slots + o.slot], o.lots, o.ticks, o.flags)
-    if status == Status.OK:
-        status = level_with(g, account, o.slot, b.held[account * b.n_slots + o.slot], o.lots, o.ticks, o.flags, &level,
-                            &total, &cost)
+    o = &b.order[number[0]]
+    instrument = b.held[account * b.n_slots + o.slot]
+    status = may_order(g, account, instrument, o.lots, o.ticks, o.flags)
+    if status != Status.OK:
+        return status
+    return level_with(g, account, o.slot, instrument, o.lots, o.ticks, o.flags & ~<int64_t>PAIRED, &level, &total,
+                      &cost)
+
+
+cdef Status trigger(State* g, int64_t account, int64_t id) noexcept nogil:
+    """A stop becomes an order if the account carries it without the one that it is bound to, which then ends.
+
+    Refused, it stays dormant and the other rests.
+    """
+    cdef Ledger* b = &g.engine.ledger
+    cdef int32_t number, other, level
+    cdef Order* o
+    cdef bint accepted = True
+    cdef Status status = may_wake(g, account, id, &number)
     if status == Status.OK:
         status = fresh(&g.engine, account)
     if status != Status.OK:
         return status
+    o = &b.order[number]
+    other = o.other
     put_slot(&g.engine, account, o.slot, -1.0)
+    level = mute(b, other)
+    o.flags &= ~<int64_t>PAIRED
     wake(b, number)
     put_slot(&g.engine, account, o.slot, 1.0)
-    status = judge(g, account, &accepted)
+    status = judge_order(g, account, b.held[account * b.n_slots + o.slot], o.ticks, o.flags, &accepted)
     if status == Status.OK and not accepted:
         status = amend_reduces(g, number, o.lots, o.ticks)
     if status != Status.OK:
         put_slot(&g.engine, account, o.slot, -1.0)
         leave_level(b, number)
-        o.flags |= STOP
-        cut_reducing(b, account, o.slot)
+        o.flags |= STOP if other < 0 else STOP | PAIRED
+    unmute(b, other, level)
+    if status == Status.OK and other >= 0:
+        remove_order(b, other)  # what it may fill was taken away before
+    cut_reducing(b, account, o.slot)
+    if status != Status.OK:
         put_slot(&g.engine, account, o.slot, 1.0)
     return status
 

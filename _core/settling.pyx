@@ -14,6 +14,7 @@ from crossmargin._core.ledger cimport (
     cut_reducing, fill, fill_cost, find_order, find_slot, pay, release_slot, remove_order, settle, shrink, slot_of,
     take_slot,
 )
+from crossmargin._core.legs cimport unbind
 from crossmargin._core.resting cimport Touched, give_back, judge, keep
 from crossmargin._core.standing cimport note, put_slot, standing_of
 from crossmargin._core.status cimport Status
@@ -107,15 +108,30 @@ cdef Status fill_sides(State* g, Side* buy, Side* sell, const Contract* c) noexc
 
 
 cdef void fill_order(State* g, const Side* s) noexcept nogil:
-    """What is filled no longer rests; reduce-only orders follow the position."""
+    """What is filled no longer rests, nor what it is bound to; reduce-only orders follow the position."""
     cdef Ledger* b = &g.engine.ledger
     if s.account == NOWHERE:
         return
+    if s.order >= 0 and b.order[s.order].other >= 0:
+        remove_order(b, b.order[s.order].other)
+        unbind(b, s.order)
     if s.order >= 0 and b.order[s.order].lots == s.lots:
         remove_order(b, s.order)
     elif s.order >= 0:
         shrink(b, s.order, s.lots)
     cut_reducing(b, s.account, s.slot)
+
+
+cdef void fill_orders(State* g, const Side* buy, const Side* sell) noexcept nogil:
+    """Both sides' orders; of an account that trades with itself, two that are bound end each other."""
+    cdef Ledger* b = &g.engine.ledger
+    if buy.order >= 0 and sell.order >= 0 and b.order[buy.order].other == sell.order:
+        remove_order(b, buy.order)
+        remove_order(b, sell.order)
+        cut_reducing(b, buy.account, buy.slot)
+        return
+    fill_order(g, buy)
+    fill_order(g, sell)
 
 
 cdef Status trade(State* g, const Event* v) noexcept nogil:
@@ -155,8 +171,7 @@ cdef Status trade(State* g, const Event* v) noexcept nogil:
         before_trade(g, &sell, v.d)
     status = fill_sides(g, &buy, &sell, c)
     if status == Status.OK:
-        fill_order(g, &buy)
-        fill_order(g, &sell)
+        fill_orders(g, &buy, &sell)
     after_trade(g, &buy, v.d)
     if not same:
         after_trade(g, &sell, v.d)

@@ -6,11 +6,13 @@ from crossmargin._core.ledger cimport Ledger
 from crossmargin._core.plan cimport Source
 from crossmargin._core.single cimport N_FEEDS, Run
 from crossmargin._core.status cimport Status
-from crossmargin._core.worst cimport Worst
+from crossmargin._core.worst cimport Legs, Worst
 
 cdef extern from "gate.h" nogil:
     int64_t gate_load(const int64_t* p) noexcept
     void gate_store(int64_t* p, int64_t x) noexcept
+    int64_t* gate_load_words(int64_t* const* p) noexcept
+    void gate_store_words(int64_t** p, int64_t* x) noexcept
     void gate_prefetch(const void* p) noexcept
     void gate_publish(int64_t* lock, int64_t* words, const int64_t* source, int n) noexcept
     int gate_copy(const int64_t* lock, const int64_t* words, int64_t* to, int n) noexcept
@@ -64,6 +66,9 @@ cdef struct Engine:
     double* shares          # lower ends of opaque shares
     Fill* fills             # room for the levels of one account
     Py_ssize_t n_fills
+    const int64_t* doubted_instruments  # by instrument: 1 where nobody may hold it while an oracle is in doubt
+    const int64_t* doubted_assets       # by asset: 1 any balance, 2 debts alone
+    bint doubts             # whether there is any
     bint beyond             # whether the last surplus was valued unrounded
     int64_t checks
     int64_t recomputed
@@ -76,10 +81,12 @@ cdef int64_t newest(const Engine* e, uint64_t bits) noexcept nogil
 cdef void put(
     Engine* e, int64_t account, int64_t instrument, int64_t lots, int64_t cost, bint order, double sign
 ) noexcept nogil
+cdef void put_legs(Engine* e, int64_t account, int64_t instrument, const Legs* legs, double sign) noexcept nogil
 cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept nogil
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil
 cdef Status fresh(Engine* e, int64_t account) noexcept nogil
 cdef Status rebuild(Engine* e, int64_t account) noexcept nogil
+cdef Status valued(const Engine* e, int64_t account) noexcept nogil
 cdef Status surplus_of(Engine* e, int64_t account, double* surplus) noexcept nogil
 cdef Status figures_of(Engine* e, int64_t account, double* figures) noexcept nogil
 cdef void publish(Engine* e, int64_t account, const double* figures) noexcept nogil

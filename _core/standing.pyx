@@ -9,29 +9,20 @@ from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 from crossmargin._core.bounds cimport run_bounds
-from crossmargin._core.exact cimport exact_add
+from crossmargin._core.feeds cimport effective_balances, feed
 from crossmargin._core.integers cimport run_integers
-from crossmargin._core.ledger cimport Contract, Level, Slot, accrued, slot_of
+from crossmargin._core.ledger cimport Slot, slot_of
+from crossmargin._core.legs cimport next_term
 from crossmargin._core.single cimport run_single, single_key, single_pairs, single_value
 from crossmargin._core.worst cimport (
-    Alternative, Point, worst_add, worst_base, worst_clear, worst_gather, worst_least, worst_point, worst_sum,
+    Alternative, Legs, Point, one_leg, worst_add_legs, worst_base, worst_clear, worst_gather, worst_gather_legs,
+    worst_least, worst_point, worst_sum,
 )
 
 cdef enum:
     STALE = -1
     LINE = 8
-
-cdef enum:
-    POSITION = 0
-    COST = 1
-    BALANCE = 2
-    BUY = 3
-    SELL = 4
-    BUY_AT = 5
-    SELL_AT = 6
-    HIGH_BUY = 7
-    LOW_SELL = 8
-    ORDERS = 9
+    DEBTS = 2  # of a doubted asset: only what is owed cannot be valued
 
 
 cdef Standing* standing_of(const Engine* e, int64_t account) noexcept nogil:
@@ -42,117 +33,15 @@ cdef double* state_of(const Engine* e, int64_t account) noexcept nogil:
     return e.state + account * e.stride + LINE
 
 
-# ---- rows of an account ---------------------------------------------------------------------
-
-cdef Py_ssize_t in_order(const Engine* e, int64_t account, int64_t* slots) noexcept nogil:
-    """The account's slots by instrument; how many."""
-    cdef const int32_t* held = e.ledger.held + account * e.ledger.n_slots
-    cdef Py_ssize_t i, j, n = 0
-    for i in range(e.ledger.owner[account].n_slots):
-        if held[i] < 0:
-            continue
-        j = n
-        while j > 0 and held[slots[j - 1]] > held[i]:
-            slots[j] = slots[j - 1]
-            j -= 1
-        slots[j] = i
-        n += 1
-    return n
-
-
-cdef inline Source column(
-    const int64_t* start, const int64_t* item, const int64_t* amount, Py_ssize_t n
-) noexcept nogil:
-    cdef Source s
-    s.start, s.item, s.amount, s.n_rows = start, item, amount, n
-    return s
-
-
-cdef Status effective_balances(const Engine* e, int64_t account, int64_t* asset, int64_t* atoms) noexcept nogil:
-    """Balances with the funding that is due and not yet paid."""
-    cdef Py_ssize_t i
-    cdef const Contract* c
-    cdef int64_t due
-    cdef Status status = Status.OK
-    for i in range(e.ledger.n_assets):
-        asset[i], atoms[i] = i, e.ledger.balance[account * e.ledger.n_assets + i]
-    for i in range(e.ledger.owner[account].n_slots):
-        if e.ledger.held[account * e.ledger.n_slots + i] >= 0:
-            c = &e.ledger.contract[e.ledger.held[account * e.ledger.n_slots + i]]
-            status = accrued(c, slot_of(&e.ledger, account, <int32_t>i), &due)
-            if status != Status.OK or exact_add(atoms[c.settlement], due, &atoms[c.settlement]):
-                return Status.OVERFLOW
-    return status
-
-
-cdef void feed_orders(const Engine* e, const Slot* s, int64_t instrument, int64_t** to, Py_ssize_t* n) noexcept nogil:
-    """Add a slot's resting orders to the feeds of both sides and of the number of orders."""
-    cdef int32_t at = s.first_level
-    cdef const Level* v
-    cdef int64_t sums[2][3]
-    cdef Py_ssize_t side
-    memset(sums, 0, sizeof(sums))
-    while at >= 0:
-        v = &e.ledger.level[at]
-        at = v.next
-        if v.lots == 0:
-            continue
-        side = 0 if v.lots > 0 else 1
-        if sums[side][0] == 0 or (v.ticks > sums[side][2] if side == 0 else v.ticks < sums[side][2]):
-            sums[side][2] = v.ticks
-        sums[side][0] += v.lots if side == 0 else -v.lots
-        sums[side][1] += v.ticks * (v.lots if side == 0 else -v.lots)
-    for side in range(2):
-        if sums[side][0]:
-            to[4 * side][n[side]] = instrument
-            to[4 * side + 1][n[side]], to[4 * side + 2][n[side]], to[4 * side + 3][n[side]] = (
-                sums[side][0], sums[side][1], sums[side][2])
-            n[side] += 1
-    if s.n_orders:
-        to[8][n[2]], to[9][n[2]] = instrument, s.n_orders
-        n[2] += 1
-
-
-cdef Status feed(const Engine* e, int64_t account, bint with_positions, bint with_orders, Source* feeds) noexcept nogil:
-    """The account's rows as a plan reads them, in the engine's room."""
-    cdef Py_ssize_t i, n, m = e.ledger.n_slots
-    cdef int64_t* start = e.rows
-    cdef int64_t* slots = start + 16
-    cdef int64_t* to = slots + m
-    cdef int64_t* sides[10]
-    cdef Py_ssize_t count[3]
-    cdef const Slot* s
-    cdef int64_t* instrument = to
-    cdef int64_t* asset = to + 3 * m
-    n = in_order(e, account, slots) if with_positions else 0
-    for i in range(10):
-        sides[i] = asset + 2 * e.ledger.n_assets + i * m
-    count[0] = count[1] = count[2] = 0
-    for i in range(n):
-        s = slot_of(&e.ledger, account, <int32_t>slots[i])
-        instrument[i] = e.ledger.held[account * e.ledger.n_slots + slots[i]]
-        to[m + i], to[2 * m + i] = s.lots, s.open_cost
-        if with_orders:
-            feed_orders(e, s, instrument[i], sides, count)
-    memset(start, 0, 16 * sizeof(int64_t))
-    start[1], start[3], start[5], start[7], start[9] = n, e.ledger.n_assets, count[0], count[1], count[2]
-    feeds[POSITION] = column(start, instrument, to + m, n)
-    feeds[COST] = column(start, instrument, to + 2 * m, n)
-    feeds[BALANCE] = column(start + 2, asset, asset + e.ledger.n_assets, e.ledger.n_assets)
-    feeds[BUY] = column(start + 4, sides[0], sides[1], count[0])
-    feeds[BUY_AT] = column(start + 4, sides[0], sides[2], count[0])
-    feeds[HIGH_BUY] = column(start + 4, sides[0], sides[3], count[0])
-    feeds[SELL] = column(start + 6, sides[4], sides[5], count[1])
-    feeds[SELL_AT] = column(start + 6, sides[4], sides[6], count[1])
-    feeds[LOW_SELL] = column(start + 6, sides[4], sides[7], count[1])
-    feeds[ORDERS] = column(start + 8, sides[8], sides[9], count[2])
-    return effective_balances(e, account, asset, asset + e.ledger.n_assets)
-
-
 # ---- state ----------------------------------------------------------------------------------
 
 cdef bint oversize(const Engine* e, int64_t instrument, int64_t lots, int64_t cost) noexcept nogil:
     return fabs(<double>lots) > e.most_lots[instrument] or fabs(<double>cost) > e.most_cost[instrument]
+
+
+cdef bint oversize_legs(const Engine* e, int64_t instrument, const Legs* x) noexcept nogil:
+    return (max(fabs(x.lots), fabs(x.other_lots)) > e.most_lots[instrument]
+            or max(fabs(x.cost), fabs(x.other_cost)) > e.most_cost[instrument])
 
 
 cdef void put(
@@ -162,13 +51,22 @@ cdef void put(
 
     Beyond the range of exact sums, or without room for a key, the account becomes stale: rebuilding it says why.
     """
+    cdef Legs legs = one_leg(<double>lots, <double>cost, order)
+    put_legs(e, account, instrument, &legs, sign)
+
+
+cdef inline bint is_nothing(const Legs* x) noexcept nogil:
+    return x.lots == 0.0 and x.cost == 0.0 and x.other_lots == 0.0 and x.other_cost == 0.0
+
+
+cdef void put_legs(Engine* e, int64_t account, int64_t instrument, const Legs* legs, double sign) noexcept nogil:
+    """The same of any term."""
     cdef Standing* st = standing_of(e, account)
     cdef Status status = Status.RANGE
-    if e.policy != WORST_FILL or st.seen == STALE or (lots == 0 and cost == 0):
+    if e.policy != WORST_FILL or st.seen == STALE or is_nothing(legs):
         return
-    if not st.beyond and not oversize(e, instrument, lots, cost):
-        status = worst_add(
-            &e.worst, state_of(e, account), instrument, <double>lots, <double>cost, order, sign, True)
+    if not st.beyond and not oversize_legs(e, instrument, legs):
+        status = worst_add_legs(&e.worst, state_of(e, account), instrument, legs, sign, True)
     if status != Status.OK:
         st.seen = STALE
 
@@ -178,10 +76,10 @@ cdef void put_slot(Engine* e, int64_t account, int slot, double sign) noexcept n
     cdef const Slot* s = slot_of(&e.ledger, account, slot)
     cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
     cdef int32_t at = s.first_level
+    cdef Legs legs
     put(e, account, instrument, s.lots, s.open_cost, False, sign)
-    while at >= 0:
-        put(e, account, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost, True, sign)
-        at = e.ledger.level[at].next
+    while next_term(&e.ledger, &at, &legs):
+        put_legs(e, account, instrument, &legs, sign)
 
 
 cdef void note(Engine* e, int64_t account, int64_t instrument) noexcept nogil:
@@ -294,10 +192,10 @@ cdef int64_t slot_beyond(const Engine* e, int64_t account, int32_t slot) noexcep
     cdef const Slot* s = slot_of(&e.ledger, account, slot)
     cdef int64_t instrument = e.ledger.held[account * e.ledger.n_slots + slot]
     cdef int32_t at = s.first_level
+    cdef Legs legs
     cdef bint found = oversize(e, instrument, s.lots, s.open_cost)
-    while at >= 0 and not found:
-        found = oversize(e, instrument, e.ledger.level[at].lots, e.ledger.level[at].cost)
-        at = e.ledger.level[at].next
+    while not found and next_term(&e.ledger, &at, &legs):
+        found = oversize_legs(e, instrument, &legs)
     return found
 
 
@@ -306,7 +204,7 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
     cdef bint exact = standing_of(e, account).beyond == 0
     cdef double* state = state_of(e, account)
     cdef const Slot* s
-    cdef const Level* v
+    cdef Legs legs
     cdef int64_t instrument
     cdef int32_t at
     cdef Py_ssize_t i, j
@@ -319,11 +217,9 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
         if s.lots or s.open_cost:
             status = worst_gather(&e.worst, state, instrument, <double>s.lots, <double>s.open_cost, False, exact)
         at = s.first_level
-        while at >= 0 and status == Status.OK:
-            v = &e.ledger.level[at]
-            if v.lots or v.cost:
-                status = worst_gather(&e.worst, state, instrument, <double>v.lots, <double>v.cost, True, exact)
-            at = v.next
+        while status == Status.OK and next_term(&e.ledger, &at, &legs):
+            if not is_nothing(&legs):
+                status = worst_gather_legs(&e.worst, state, instrument, &legs, exact)
         if status != Status.OK:
             return status
     worst_sum(&e.worst, state, exact)
@@ -335,6 +231,40 @@ cdef Status rebuild_terms(Engine* e, int64_t account) noexcept nogil:
                     single_value(e.fixed, e.worst.points[j].wanted, i) + max(e.worst.points[j].row, 0), exact)
                 if status != Status.OK:
                     return status
+    return status
+
+
+# ---- doubted oracles ------------------------------------------------------------------------
+
+cdef Status valued(const Engine* e, int64_t account) noexcept nogil:
+    """ORACLE for an account that holds what an oracle values that is in doubt."""
+    cdef Py_ssize_t i
+    cdef int32_t held
+    if not e.doubts:
+        return Status.OK
+    for i in range(e.ledger.owner[account].n_slots):
+        held = e.ledger.held[account * e.ledger.n_slots + i]
+        if held >= 0 and e.doubted_instruments[held] and moves(e, slot_of(&e.ledger, account, <int32_t>i)):
+            return Status.ORACLE
+    return balances_valued(e, account)
+
+
+cdef bint moves(const Engine* e, const Slot* s) noexcept nogil:
+    """Whether a slot has a position, a cost, or an order that may fill, where orders count."""
+    cdef int32_t at = s.first_level if e.policy != NONE else -1
+    while at >= 0 and e.ledger.level[at].lots == 0:
+        at = e.ledger.level[at].next
+    return s.lots != 0 or s.open_cost != 0 or at >= 0
+
+
+cdef Status balances_valued(const Engine* e, int64_t account) noexcept nogil:
+    """The same of balances, with the funding that is due."""
+    cdef int64_t* atoms = e.rows + e.ledger.n_assets
+    cdef Py_ssize_t i
+    cdef Status status = effective_balances(e, account, e.rows, atoms)
+    for i in range(e.ledger.n_assets if status == Status.OK else 0):
+        if e.doubted_assets[i] and (atoms[i] < 0 or atoms[i] > 0 and e.doubted_assets[i] != DEBTS):
+            return Status.ORACLE
     return status
 
 
@@ -355,7 +285,7 @@ cdef Status run_whole(Engine* e, const Source* feeds) noexcept nogil:
 cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
     """Lower ends of what has no linear forms, over the fills of all levels."""
     cdef Source feeds[N_FEEDS]
-    cdef const Level* v
+    cdef Legs legs
     cdef Py_ssize_t i, n = 0
     cdef int32_t at
     cdef Status status
@@ -364,14 +294,13 @@ cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
         if e.ledger.held[account * e.ledger.n_slots + i] < 0:
             continue
         at = slot_of(&e.ledger, account, <int32_t>i).first_level
-        while at >= 0:
-            v = &e.ledger.level[at]
+        while next_term(&e.ledger, &at, &legs):
             if n == e.n_fills:
                 return Status.CAPACITY
             e.fills[n].instrument = e.ledger.held[account * e.ledger.n_slots + i]
-            e.fills[n].lots, e.fills[n].cost = <double>v.lots, <double>v.cost
+            e.fills[n].lots, e.fills[n].cost = legs.lots, legs.cost
+            e.fills[n].other_lots, e.fills[n].other_cost = legs.other_lots, legs.other_cost
             n += 1
-            at = v.next
     status = feed(e, account, True, False, feeds)
     return run_bounds(e.opaque, feeds, e.fills, n, e.shares) if status == Status.OK else status
 
@@ -379,7 +308,9 @@ cdef Status bound_opaque(Engine* e, int64_t account) noexcept nogil:
 cdef Status surplus_of(Engine* e, int64_t account, double* surplus) noexcept nogil:
     """surplus_initial at the engine's order policy, quote currency."""
     cdef Source feeds[N_FEEDS]
-    cdef Status status = fresh(e, account)
+    cdef Status status = valued(e, account)
+    if status == Status.OK:
+        status = fresh(e, account)
     e.checks += 1
     if status != Status.OK:
         return status

@@ -19,3 +19,4 @@ cpdef enum Status:
     BUSY = 16       # another thread owns the engine
     BACKPRESSURE = 17  # the journal has no room
     MALFORMED = 18  # an event that means nothing
+    ORACLE = 19     # what an oracle values here cannot be valued now

@@ -22,6 +22,7 @@ class Status(IntFlag):
     BUSY = 16
     BACKPRESSURE = 17
     MALFORMED = 18
+    ORACLE = 19
 
 def levels_built() -> int:
     """How many instruction levels above the baseline this build holds."""

@@ -1,4 +1,5 @@
 # What a market and a parameter set give an engine.
+from libc.stdint cimport int64_t
 from crossmargin._core.bounds cimport Interval
 from crossmargin._core.integers cimport Integral
 from crossmargin._core.single cimport Single
@@ -16,6 +17,9 @@ cdef class Tables:
     cdef const double* most_lots
     cdef const double* most_cost
     cdef const double* atom
+    cdef const int64_t* doubted_instruments
+    cdef const int64_t* doubted_assets
+    cdef bint doubts
     cdef Py_ssize_t rows
     cdef readonly Py_ssize_t n_opaque
     cdef bint fits(self, Tables other)

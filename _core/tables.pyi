@@ -17,4 +17,5 @@ class Tables:
         self, alternatives: Integers, keyed: Integers, touches: Integers, touch_start: Integers, moves: Integers, points: Integers,
         lists: Integers, figures: Floats, alternative_magic: Floats, term_magic: Floats, sum_magic: Floats, sums: int, n_sums: int,
         block: int, state: int, whole: Single, fixed: Single | None, opaque: Interval | None, integral: Integral | None, plain: Floats, most_lots: Floats, most_cost: Floats, atom: Floats,
+        doubted_instruments: Integers, doubted_assets: Integers,
     ) -> None: ...

@@ -22,13 +22,13 @@ cdef class Tables:
         const double[::1] sum_magic not None, Py_ssize_t sums, Py_ssize_t n_sums, Py_ssize_t block, Py_ssize_t state,
         Single whole not None, Single fixed,
         Interval opaque, Integral integral, const double[::1] plain not None,
-        const double[::1] most_lots not None, const double[::1]
-        most_cost not None,
-        const double[::1] atom not None,
+        const double[::1] most_lots not None, const double[::1] most_cost not None, const double[::1] atom not None,
+        const int64_t[::1] doubted_instruments not None, const int64_t[::1] doubted_assets not None,
     ):
         cdef Worst* w = &self.worst
         self.arrays = (alternatives, keyed, touches, touch_start, moves, points, lists, figures, alternative_magic,
-                       term_magic, sum_magic, whole, fixed, opaque, integral, plain, most_lots, most_cost, atom)
+                       term_magic, sum_magic, whole, fixed, opaque, integral, plain, most_lots, most_cost, atom,
+                       doubted_instruments, doubted_assets)
         if not (alternatives.shape[1] * 8 == sizeof(Alternative) and keyed.shape[1] * 8 == sizeof(Term)
                 and touches.shape[1] * 8 == sizeof(Touch) and points.shape[1] * 8 == sizeof(Point)):
             raise ValueError("tables must have the fields of the interface file")
@@ -42,6 +42,8 @@ cdef class Tables:
         w.sums, w.n_sums, w.block, w.state = sums, n_sums, block, state
         self.whole, self.fixed, self.opaque, self.plain = whole, fixed, opaque, &plain[0]
         self.most_lots, self.most_cost, self.atom = &most_lots[0], &most_cost[0], &atom[0]
+        self.doubted_instruments, self.doubted_assets = &doubted_instruments[0], &doubted_assets[0]
+        self.doubts = any(doubted_instruments) or any(doubted_assets)
         self.integral = integral
         self.rows, self.n_opaque = 0, 0 if opaque is None else opaque.bounds.n_wanted
         for i in range(w.n_alternatives):
@@ -81,6 +83,8 @@ cdef class Tables:
         e.integers = NULL if self.integral is None else &self.integral.whole
         e.opaque = NULL if self.opaque is None else &self.opaque.bounds
         e.most_lots, e.most_cost, e.atom = self.most_lots, self.most_cost, self.atom
+        e.doubted_instruments, e.doubted_assets = self.doubted_instruments, self.doubted_assets
+        e.doubts = self.doubts
         e.keyed_points = 0
         for i in range(self.worst.n_points):
             e.keyed_points += self.worst.points[i].keyed

@@ -58,6 +58,15 @@ cdef struct Change:
     double had_lots
     double had_cost
 
+# What a term is made of: a position, orders of one side and limit, or two of which one cancels the other.
+cdef struct Legs:
+    double lots
+    double cost
+    double other_lots
+    double other_cost
+    double most           # 0 for orders, infinity for a position
+    bint paired           # whether there is an other
+
 cdef struct Worst:
     const Alternative* alternatives
     const Term* terms
@@ -84,6 +93,13 @@ cdef Status worst_add(
 ) noexcept nogil
 cdef Status worst_gather(
     const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, bint exact
+) noexcept nogil
+cdef Legs one_leg(double lots, double cost, bint order) noexcept nogil
+cdef Status worst_add_legs(
+    const Worst* w, double* state, int64_t instrument, const Legs* legs, double sign, bint exact
+) noexcept nogil
+cdef Status worst_gather_legs(
+    const Worst* w, double* state, int64_t instrument, const Legs* legs, bint exact
 ) noexcept nogil
 cdef void worst_sum(const Worst* w, double* state, bint exact) noexcept nogil
 cdef double worst_least(const Worst* w, const double* state, const double* opaque) noexcept nogil

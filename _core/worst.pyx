@@ -45,13 +45,30 @@ cdef inline lanes share(
     return lanes_min((x + magic) - magic, most)
 
 
+cdef void add_pair(
+    const double* P, Py_ssize_t stride, const Legs* x, double magic, double sign, double* to
+) noexcept nogil:
+    """``add_rows`` of two legs of which at most one fills: in each row the worse of both."""
+    cdef lanes q = lanes_all(x.lots), c = lanes_all(x.cost), m = lanes_all(magic), s = lanes_all(sign)
+    cdef lanes other_q = lanes_all(x.other_lots), other_c = lanes_all(x.other_cost), worse
+    cdef Py_ssize_t r = 0
+    while r < stride:
+        worse = share(P + r, P + stride + r, other_q, other_c, m, lanes_all(0.0))
+        worse = share(P + r, P + stride + r, q, c, m, worse)
+        lanes_store(to + r, lanes_load(to + r) + s * worse)
+        r += LANES
+
+
 cdef void add_rows(
-    const double* P, Py_ssize_t stride, double lots, double cost, double magic, double most, double sign, double* to
+    const double* P, Py_ssize_t stride, const Legs* x, double magic, double sign, double* to
 ) noexcept nogil:
     """``to += sign * term``, whole lines."""
-    cdef lanes q = lanes_all(lots), c = lanes_all(cost), m = lanes_all(magic), top = lanes_all(most)
+    cdef lanes q = lanes_all(x.lots), c = lanes_all(x.cost), m = lanes_all(magic), top = lanes_all(x.most)
     cdef lanes s = lanes_all(sign)
     cdef Py_ssize_t r = 0
+    if x.paired:
+        add_pair(P, stride, x, magic, sign, to)
+        return
     while r < stride:
         lanes_store(to + r, lanes_load(to + r) + s * share(P + r, P + stride + r, q, c, m, top))
         r += LANES
@@ -146,8 +163,7 @@ cdef void sum_block(const Worst* w, const Term* t, double* block, double* sums, 
 
 
 cdef Status touch_term(
-    const Worst* w, double* state, const Touch* touch, double lots, double cost, double most, double sign, bint exact,
-    bint summed
+    const Worst* w, double* state, const Touch* touch, const Legs* legs, double sign, bint exact, bint summed
 ) noexcept nogil:
     """Add or take away what a holding moves in one key of a term; unless ``summed`` the sums are left as they were."""
     cdef Py_ssize_t number = touch.term, j
@@ -158,8 +174,7 @@ cdef Status touch_term(
     if block == NULL:
         return Status.CAPACITY
     for j in range(t.n_linears):
-        add_rows(w.figures + touch.table + 2 * j * t.stride, t.stride, lots, cost, magic, most, sign,
-                 block + j * t.stride)
+        add_rows(w.figures + touch.table + 2 * j * t.stride, t.stride, legs, magic, sign, block + j * t.stride)
     count = adds_of(t, block) + t.width
     count[0] += sign
     if summed:
@@ -171,21 +186,36 @@ cdef Status touch_term(
 
 # ---- an account -----------------------------------------------------------------------------
 
+cdef Legs one_leg(double lots, double cost, bint order) noexcept nogil:
+    """A term of a position, or of orders of one side and limit."""
+    cdef Legs legs
+    legs.lots, legs.cost, legs.most, legs.paired = lots, cost, 0.0 if order else INFINITY, False
+    legs.other_lots = legs.other_cost = 0.0
+    return legs
+
+
 cdef Status worst_add(
     const Worst* w, double* state, int64_t instrument, double lots, double cost, bint order, double sign, bint exact
 ) noexcept nogil:
     """Add (sign 1) or take away (-1) a position, or orders of one side and limit."""
+    cdef Legs legs = one_leg(lots, cost, order)
+    return worst_add_legs(w, state, instrument, &legs, sign, exact)
+
+
+cdef Status worst_add_legs(
+    const Worst* w, double* state, int64_t instrument, const Legs* legs, double sign, bint exact
+) noexcept nogil:
+    """The same of any term."""
     cdef Py_ssize_t i
     cdef Status status
-    cdef double most = 0.0 if order else INFINITY
     for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
-        status = touch_term(w, state, w.touches + i, lots, cost, most, sign, exact, True)
+        status = touch_term(w, state, w.touches + i, legs, sign, exact, True)
         if status != Status.OK:
             while i > w.touch_start[instrument]:
                 i -= 1
-                touch_term(w, state, w.touches + i, lots, cost, most, -sign, exact, True)
+                touch_term(w, state, w.touches + i, legs, -sign, exact, True)
             return status
-    add_alternatives(w, state, instrument, lots, cost, most, sign, exact)
+    add_alternatives(w, state, instrument, legs, sign, exact)
     return Status.OK
 
 
@@ -194,7 +224,7 @@ cdef inline bint is_moved(const Worst* w, int64_t instrument, Py_ssize_t alterna
 
 
 cdef void add_alternatives(
-    const Worst* w, double* state, int64_t instrument, double lots, double cost, double most, double sign, bint exact
+    const Worst* w, double* state, int64_t instrument, const Legs* legs, double sign, bint exact
 ) noexcept nogil:
     """The share of a holding in the account's own linear forms."""
     cdef const double* table = w.figures + instrument * w.block
@@ -205,7 +235,7 @@ cdef void add_alternatives(
         if is_moved(w, instrument, i):
             a = w.alternatives + i
             magic = w.alternative_magic[i] if exact else 0.0
-            add_rows(table + a.table, a.stride, lots, cost, magic, most, sign, state + a.at)
+            add_rows(table + a.table, a.stride, legs, magic, sign, state + a.at)
 
 
 cdef Status worst_gather(
@@ -213,14 +243,21 @@ cdef Status worst_gather(
 ) noexcept nogil:
     """``worst_add`` for a state that is made anew: sums wait for ``worst_sum``. What fails leaves it to be made again.
     """
+    cdef Legs legs = one_leg(lots, cost, order)
+    return worst_gather_legs(w, state, instrument, &legs, exact)
+
+
+cdef Status worst_gather_legs(
+    const Worst* w, double* state, int64_t instrument, const Legs* legs, bint exact
+) noexcept nogil:
+    """The same of any term."""
     cdef Py_ssize_t i
     cdef Status status
-    cdef double most = 0.0 if order else INFINITY
     for i in range(w.touch_start[instrument], w.touch_start[instrument + 1]):
-        status = touch_term(w, state, w.touches + i, lots, cost, most, 1.0, exact, False)
+        status = touch_term(w, state, w.touches + i, legs, 1.0, exact, False)
         if status != Status.OK:
             return status
-    add_alternatives(w, state, instrument, lots, cost, most, 1.0, exact)
+    add_alternatives(w, state, instrument, legs, 1.0, exact)
     return Status.OK
 
 

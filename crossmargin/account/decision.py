@@ -26,6 +26,7 @@ REASONS = {
     Status.OVERFLOW: "money beyond 64 bits",
     Status.MALFORMED: "lots must be a whole number other than 0, at most 2^53",
     Status.UNKNOWN: "no such account or instrument",
+    Status.ORACLE: "the account would hold what an oracle values that is in doubt",
     Status.BUSY: "another thread owns the engine",
 }
 FIGURES = ("surplus_initial", "initial", "equity_initial", "surplus_maintenance", "maintenance", "equity_maintenance")

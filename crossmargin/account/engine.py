@@ -1,6 +1,7 @@
 """The gate's face: integer handles in the order path, names and decimal strings everywhere else."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
 from math import ceil, floor
@@ -17,7 +18,7 @@ from crossmargin._core.ledger import Trading
 from crossmargin._core.status import Status
 from crossmargin._core.tables import Tables
 from crossmargin.account.decision import FIGURES, Decision, decide
-from crossmargin.account.tables import ALL_BITS, Capacity, Source, bits_of, moved_bits
+from crossmargin.account.tables import ALL_BITS, MOST, Capacity, Source, bits_of, moved_bits
 from crossmargin.errors import raise_for_status
 from crossmargin.instruments import Instrument, Instruments, exact
 from crossmargin.instruments import Kind as InstrumentKind
@@ -61,8 +62,8 @@ class RiskEngine(Gate):
         check.one_of("orders", orders, POLICIES)
         check.one_of("reducing", reducing, ("surplus", "ratio"))
         self.prepared, self.orders_policy, self.fee = prepared, orders, exact("fee", fee)
-        self.capacity = capacity or Capacity()
-        self.source = Source(self.capacity, orders, quantum)
+        self.opened = capacity or Capacity()
+        self.source = Source(self.opened, orders, quantum)
         self.accounts: dict[str, int] = {}
         self.account_names: list[str] = []
         self.texts: dict[bytes, bytes] = {}  # what events name by digest
@@ -76,8 +77,8 @@ class RiskEngine(Gate):
         super().__init__(
             tables, contracts(prepared.instruments, of_rows, holdable, self.fee),
             np.where(holdable["balance"], of_assets, -1),
-            accounts=self.capacity.accounts, slots=self.capacity.slots, orders=self.capacity.orders,
-            journal=self.capacity.journal, policy=POLICIES.index(orders), by_ratio=reducing == "ratio", strict=strict,
+            accounts=self.opened.accounts, slots=self.opened.slots, orders=self.opened.orders,
+            journal=self.opened.journal, policy=POLICIES.index(orders), by_ratio=reducing == "ratio", strict=strict,
         )  # fmt: skip
 
     def said(self, tables: Tables) -> str:
@@ -88,6 +89,23 @@ class RiskEngine(Gate):
         if not tables.n_opaque:
             return "nothing"
         return f"intervals of {tables.n_opaque} parts: {nodes} nodes over the account's rows"
+
+    @property
+    def capacity(self) -> Capacity:
+        """What there is room for now; ``opened`` is what it began with."""
+        accounts, orders = self.room()
+        return replace(self.opened, accounts=accounts, orders=orders)
+
+    def reserve(self, accounts: int | None = None, orders: int | None = None, time: int = 0) -> int:
+        """Room for at least so many accounts and orders from now on, as an event; never less than there is.
+
+        It allocates and lays every table anew: call it between orders. Positions, balances, orders, figures and handles
+        stay to the bit. Slots and journal are for good: ranges and quanta, or another thread, depend on them.
+        """
+        for name, given in (("accounts", accounts), ("orders", orders)):
+            if given is not None:
+                check.integer(name, given, low=1, high=MOST)
+        return super().reserve(accounts or 0, orders or 0, time)
 
     @property
     def instruments(self) -> Instruments:
@@ -269,7 +287,7 @@ class RiskEngine(Gate):
         """Everything that is held and ordered, funding that is due paid in, as a book over the engine's instruments."""
         rows = [(a, i, lots, cost) for a, i, lots, cost, _ in self.positions()]
         every = self.orders() if orders else []
-        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, _ in every if may]
+        resting = [(a, n, i, 1 if lots > 0 else -1, abs(may), ticks) for a, n, i, lots, may, ticks, *_ in every if may]
         modes = self.modes()
         assets = self.instruments.assets
         owners = [Account(id=f"{n:09}", currency=assets[modes[n][1]].id) for n in range(len(self.account_names))]

@@ -20,7 +20,7 @@ from crossmargin._checks import Integers
 from crossmargin.account.archive import JournalError, instruments_text, market_text
 from crossmargin.account.engine import RiskEngine
 
-FORMAT = b"crossmargin journal 1"
+FORMAT = b"crossmargin journal 2"
 BLOCK = 4096  # events
 WORDS = 12
 TABLES = """
@@ -50,7 +50,7 @@ def header_of(engine: RiskEngine) -> dict[str, bytes]:
         "format": FORMAT,
         "plan": engine.prepared.program.hash.encode(),
         "options": msgspec.json.encode(engine.options),
-        "capacity": msgspec.json.encode(engine.capacity),
+        "capacity": msgspec.json.encode(engine.opened),
         "instruments": instruments_text(engine.instruments),
         "market": market_text(engine.market),
         "method": msgspec.json.encode(engine.prepared.method),

@@ -96,7 +96,7 @@ class Replay:
     def restored(self, state: bytes, names: bytes, market: bytes, method: bytes) -> RiskEngine:
         engine = self.engine(market, method)
         if engine.restore(zlib.decompress(state)) != Status.OK:
-            raise JournalError("snapshot must be of an engine of the same capacity")
+            raise JournalError("snapshot must be of an engine of the same slots and instruments")
         engine.account_names = msgspec.json.decode(names)
         engine.accounts = {name: handle for handle, name in enumerate(engine.account_names)}
         return engine
@@ -144,6 +144,8 @@ class Replay:
             return Status.OK
         if kind == Kind.PARAMETERS:
             return engine.parameters(load_method(self.text(fields[:4])), time=time)
+        if kind == Kind.RESERVE:
+            return engine.reserve(fields[0], fields[1], time)
         return engine.event(kind, time, account, *fields)
 
     def observation(self, fields: list[int]) -> Observation:

@@ -26,11 +26,12 @@ from crossmargin.portfolio.feeds import FEEDS
 from crossmargin.portfolio.tables import MAX_LOTS
 
 WANTED = ("equity", "requirement")
+MOST = 2**31 - 1  # accounts, slots or orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What an engine has room for, fixed when it opens.
+    """What an engine has room for: accounts and orders until it reserves more, the rest for good.
 
     ``notional``: the largest of one position, quote currency; beyond it sums are no longer exact and the account is
     valued unrounded.
@@ -44,7 +45,7 @@ class Capacity:
 
     def __post_init__(self) -> None:
         for name in ("accounts", "slots", "orders"):
-            check.integer(name, getattr(self, name), low=1, high=2**31 - 1)
+            check.integer(name, getattr(self, name), low=1, high=MOST)
         check.integer("journal", self.journal, low=0)
         if self.journal & (self.journal - 1):
             raise check.refuse("journal", "be a power of two", self.journal)
@@ -216,7 +217,8 @@ class Source:
         if self.orders != "worst_fill":
             free, atom = np.full(len(instruments) + 1, np.inf), half_atoms(instruments, market)
             open_range: dict[str, Any] = {"plain": plain, "most_lots": free, "most_cost": free, "atom": atom}
-            return Tables(**nothing(), whole=whole, fixed=None, opaque=None, integral=integral, **open_range)
+            kept: dict[str, Any] = {"whole": whole, "fixed": None, "opaque": None, "integral": integral}
+            return Tables(**nothing(), **kept, **open_range, **doubted(prepared))
         compiled = self.compiled(prepared)
         return Tables(
             **compiled.arrays(),
@@ -228,7 +230,18 @@ class Source:
             most_lots=np.append(ranges.lots, 0.0),
             most_cost=np.append(ranges.cost, 0.0),
             atom=half_atoms(instruments, market),
+            **doubted(prepared),
         )
+
+
+def doubted(prepared: Prepared) -> dict[str, Any]:
+    """What no account can be valued with while oracles are in doubt."""
+    instruments = prepared.instruments
+    found = prepared.method.doubts(instruments, prepared.market)
+    return {
+        "doubted_instruments": np.append(found.of_instruments(instruments), 0),
+        "doubted_assets": np.append(found.of_assets(instruments), 0),
+    }
 
 
 def half_atoms(instruments: Instruments, market: Market) -> Floats:

@@ -8,13 +8,12 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Integers
 from crossmargin._core import cascade
-from crossmargin._core.events import Kind
 from crossmargin._core.ledger import Trading
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
 from crossmargin.liquidation.absorption import Absorption, absorb
 from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty, Rule, Smallest, close_out
-from crossmargin.liquidation.holdings import EngineHoldings, apply, events, transfers
+from crossmargin.liquidation.holdings import EngineHoldings, apply, transfers
 from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.liquidation.narrative import Narrative, breach
 from crossmargin.liquidation.trigger import Thresholds
@@ -167,8 +166,8 @@ class Liquidator:
     def stop(self, account: int) -> None:
         """Take no more than what reduces, and cancel what rests."""
         raise_for_status(self.engine.mode(account, Trading.REDUCING), f"mode of {self.name(account)}")
-        orders = [row[0] for row in cascade.resting(self.engine, account)]
-        apply(self.engine, events(Kind.CANCEL, np.full(len(orders), account), np.array(orders, dtype=np.int64)))
+        while resting := cascade.resting(self.engine, account):  # one of a pair takes the other away
+            raise_for_status(self.engine.cancel(account, resting[0][0]), f"cancel of {self.name(account)}")
 
     def carry_out(self, account: int, closed: CloseOut) -> None:
         """Trades against the liquidator with their fees, and penalties by who receives them."""

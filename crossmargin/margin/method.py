@@ -7,6 +7,7 @@ import msgspec
 from crossmargin import _checks as check
 from crossmargin.errors import InvalidInputError
 from crossmargin.instruments import Instruments
+from crossmargin.margin.doubts import Doubts
 from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.prepared import Prepared
@@ -56,8 +57,13 @@ class Method(Parameters, frozen=True, kw_only=True, tag_field="method"):
         """Figures by table name."""
         raise PlanlessError(type(self).__name__)
 
+    def doubts(self, instruments: Instruments, market: Market) -> Doubts:
+        """What the method cannot value in this market while it can value the rest; nothing by default."""
+        return Doubts()
+
     def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
-        """Refuse accounts that the method cannot value in this market, where it can value others; none by default."""
+        """Refuse a book with an account that holds what is doubted."""
+        self.doubts(instruments, market).check_book(book)
 
     def trusting(self) -> "Method":
         """The same method that doubts no oracle for its price: what supposes a price reads it with this."""

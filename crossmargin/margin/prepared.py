@@ -151,6 +151,7 @@ class Prepared:
 
     def worst_surplus(self, portfolio: Portfolio) -> Bound:
         """Lower bound of surplus_initial over all fills of the resting orders, quote currency."""
+        self.method.check_book(self.instruments, self.market, portfolio.alone().book)
         fills = [self.fill(order) for order in portfolio.orders]
         return self.worst_fill.of(quantities(self.bound, portfolio.holding(orders=())), fills)
 

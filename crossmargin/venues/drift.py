@@ -16,15 +16,14 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin.errors import ImprudentParametersError
 from crossmargin.instruments import Instruments
+from crossmargin.margin.doubts import Doubts
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
-from crossmargin.portfolio import Book
 from crossmargin.venues import drift_tables as tables
-from crossmargin.venues.drift_oracles import OracleRules
-from crossmargin.venues.drift_oracles import check_book as check_oracles
+from crossmargin.venues.drift_oracles import OracleRules, doubted
 from crossmargin.venues.drift_parameters import ONE, PerpMarket, SpotMarket, UserSettings
 from crossmargin.venues.drift_rules import buffered, in_quote, perpetuals, spot_tokens
 
@@ -63,10 +62,9 @@ class DriftMargin(Method, frozen=True, kw_only=True, tag="drift"):
             if rule not in self.allow_imprudent:
                 raise ImprudentParametersError(rule, message)
 
-    def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
-        """Refuse an account that holds what the action may not value: 3.8."""
-        if self.oracles is not None:
-            check_oracles(self, self.oracles, instruments, market, book)
+    def doubts(self, instruments: Instruments, market: Market) -> Doubts:
+        """What the action may not value: 3.8."""
+        return Doubts() if self.oracles is None else doubted(self, self.oracles, instruments, market)
 
     def trusting(self) -> "DriftMargin":
         return msgspec.structs.replace(self, oracles=None)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Asset, Instrument, Instruments, Kind
+from crossmargin.margin.doubts import Doubt, Doubts
 from crossmargin.margin.method import Parameters, check_choices
 from crossmargin.market import Market, OracleGuard
-from crossmargin.portfolio import Book
-from crossmargin.portfolio.feeds import holds
 from crossmargin.venues.drift_parameters import ONE, Tier
 
 if TYPE_CHECKING:
@@ -68,24 +67,18 @@ class OracleRules(Parameters, frozen=True, kw_only=True):
         return next((fault for fault in faults if fault in REFUSED[self.action]), "")
 
 
-def check_book(
-    method: "DriftMargin", rules: OracleRules, instruments: Instruments, market: Market, book: Book
-) -> None:
-    """Refuse a book that holds, or would by an order, what the action may not value."""
+def doubted(method: "DriftMargin", rules: OracleRules, instruments: Instruments, market: Market) -> Doubts:
+    """Tokens that the action refuses, orders in their pairs, and perpetuals, by their own oracle or their quote's."""
     tokens = dict(refused_tokens(method, rules, instruments, market))
-    for name, fault in tokens.items():
-        pairs = [i for i, row in enumerate(instruments) if row.kind is Kind.SPOT and row.underlying == name]
-        held = holds(book, ("balance",), instruments.asset_index[name])
-        check_unheld(name, fault, held=held or any(holds(book, ("orders",), item) for item in pairs))
-    for row in (row for row in instruments if row.id in method.perp_of):
-        fault = tokens.get(row.settlement, "") or refused_perpetual(method, rules, row, market)
-        held = holds(book, ("position", "cost", "orders"), instruments.index[row.id])
-        check_unheld(row.id, fault, held=held)
-
-
-def check_unheld(name: str, fault: str, *, held: bool) -> None:
-    if fault and held:
-        raise check.refuse("oracle", "be usable where it is read", fault, f"of {name!r}")
+    found: dict[str, Doubt] = {}
+    for row in instruments:
+        if row.id in method.perp_of:
+            fault, of = tokens.get(row.settlement, "") or refused_perpetual(method, rules, row, market), row.id
+        else:
+            fault, of = tokens.get(row.underlying, "") if row.kind is Kind.SPOT else "", row.underlying
+        if fault:
+            found[row.id] = Doubt(fault, of)
+    return Doubts(instruments=found, assets={name: Doubt(fault, name) for name, fault in tokens.items()})
 
 
 def refused_tokens(

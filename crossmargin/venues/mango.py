@@ -16,13 +16,13 @@ from typing import Any
 
 from crossmargin import _checks as check
 from crossmargin.instruments import Instrument, Instruments, Kind
+from crossmargin.margin.doubts import Doubts
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.method import Method
 from crossmargin.margin.plan.builder import Builder, Held
 from crossmargin.margin.plan.expression import Expression
 from crossmargin.margin.plan.program import Program
 from crossmargin.market import Market
-from crossmargin.portfolio import Book
 from crossmargin.venues import mango_oracles as oracles
 from crossmargin.venues import mango_tables as tables
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule, check_prudence
@@ -118,10 +118,10 @@ class Health(Method, frozen=True, kw_only=True, tag="mango"):
             | tables.perpetual_tables(perpetual_rules, perpetuals, instruments, market, known)
         )
 
-    def check_book(self, instruments: Instruments, market: Market, book: Book) -> None:
-        """Refuse an account that owes a token that is skipped, or holds a perpetual without value."""
-        if self.skip_bad_oracles:
-            oracles.check_book(oracles.skipped(self, instruments, market), book)
+    def doubts(self, instruments: Instruments, market: Market) -> Doubts:
+        """A debt in a token that is skipped, a perpetual without value."""
+        skips = self.skip_bad_oracles
+        return oracles.doubted(oracles.skipped(self, instruments, market)) if skips else Doubts()
 
     @property
     def rule_of_token(self) -> dict[str, TokenRule]:

@@ -9,20 +9,16 @@ Source: mango-v4, health/cache.rs, health/account_retriever.rs, state/oracle.rs;
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from crossmargin import _checks as check
-from crossmargin._checks import Integers
 from crossmargin.instruments import Asset, Instruments, Kind
+from crossmargin.margin.doubts import Doubt, Doubts
 from crossmargin.market import Market, OracleGuard
-from crossmargin.portfolio import Book
-from crossmargin.portfolio.feeds import FEEDS, holds
 
 if TYPE_CHECKING:
     from crossmargin.venues.mango import Health
 
 ABSENT = ("missing", "not positive")  # what reading the price refuses by its own name
-HELD = ("position", "cost", "buy", "sell")
+HELD, OWED = "be usable where its perpetual is held", "be >= 0 where its oracle is skipped"  # how a refusal says it
 SLOT = 450_000_000  # ns that the venue counts for a slot
 
 
@@ -73,19 +69,9 @@ def skipped(method: "Health", instruments: Instruments, market: Market) -> Fault
     return Faults({}, {})
 
 
-def check_book(found: Faults, book: Book) -> None:
-    """Refuse a book with an account that no skipping helps: a debt in such a token, or such a perpetual."""
-    for name in found.tokens:
-        held = balances_of(book, book.instruments.asset_index[name])
-        check.require_all(f"balance of {name!r}", "be >= 0 where its oracle is skipped", held, held >= 0)
-    for name, fault in found.perpetuals.items():
-        if holds(book, HELD, book.instruments.index[name]):
-            raise check.refuse("oracle", "be usable where its perpetual is held", fault, f"of {name!r}")
-
-
-def balances_of(book: Book, asset: int) -> Integers:
-    """Each unit's balance of one asset, over all locations."""
-    start, items, amounts = FEEDS["balance"](book)
-    kept, found = items == asset, np.zeros(len(book), dtype=np.int64)
-    np.add.at(found, np.repeat(np.arange(len(book)), np.diff(start))[kept], amounts[kept])
-    return found
+def doubted(found: Faults) -> Doubts:
+    """Whom no skipping helps: who owes such a token, or holds such a perpetual."""
+    return Doubts(
+        instruments={name: Doubt(fault, name, HELD) for name, fault in found.perpetuals.items()},
+        debts={name: Doubt(fault, name, OWED) for name, fault in found.tokens.items()},
+    )

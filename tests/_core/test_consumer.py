@@ -124,7 +124,7 @@ def test_an_event_of_the_interface_file_is_applied(admission, engine):
     before = engine.sequence()
     assert admission.placed(engine.address, 0, 7, 0, 2, 8200) == (Status.OK, before + 1)
     assert admission.placed(engine.address, 0, 7, 0, 2, 8200) == (Status.DUPLICATE, before + 1)
-    assert engine.orders() == [(0, 7, 0, 2, 2, 8200, 0)]
+    assert engine.orders() == [(0, 7, 0, 2, 2, 8200, 0, 0)]
 
 
 def test_the_package_imports_as_any_other(values):

@@ -25,12 +25,12 @@ def rounded(x, magic):
 class Twin:
     """surplus_initial of one account at the worst fill of its orders."""
 
-    def __init__(self, engine, portfolio, levels):
-        """``levels``: (instrument row, lots, cost) of each side and limit."""
+    def __init__(self, engine, portfolio, levels, pairs=()):
+        """``levels``: (instrument row, lots, cost) of each side and limit; ``pairs``: two of them of which one may fill."""
         self.prepared = engine.prepared
         self.compiled = engine.source.compiled(self.prepared)
         self.layout = self.prepared.layout.rounded(engine.source.quanta(self.prepared))
-        self.portfolio, self.levels = portfolio, levels
+        self.portfolio, self.terms = portfolio, [*((level,) for level in levels), *pairs]
         rows = self.prepared.instruments.index
         self.held = [(rows[name], float(p.lots), float(p.open_cost)) for name, p in portfolio.positions.items()]
         self.trace = evaluate(self.prepared.bound, quantities(self.prepared.bound, portfolio))
@@ -50,8 +50,9 @@ class Twin:
         P, K = self.compiled.moved(a.linear, R, R)
         for item, lots, cost in self.held:
             rows = rows + rounded(lots * P[item] + cost * K[item], magic)
-        for item, lots, cost in self.levels:
-            rows = rows + np.minimum(rounded(lots * P[item] + cost * K[item], magic), 0)
+        for legs in self.terms:
+            each = [rounded(lots * P[item] + cost * K[item], magic) for item, lots, cost in legs]
+            rows = rows + np.minimum.reduce([np.zeros(R), *each])
         for term in a.terms:
             rows = rows + self.term(term)
         assert not a.opaque
@@ -79,7 +80,7 @@ class Twin:
         return total
 
     def touches(self, term, key):
-        items = {item for item, _, _ in (*self.held, *self.levels)}
+        items = {item for item, _, _ in (*self.held, *(leg for legs in self.terms for leg in legs))}
         paths = {p for form in term.forms for x in form for p in x.coefficient}
         return any(self.compiled.key_of(p, term.axis)[item] == key for p, item in product(paths, items))
 
@@ -88,8 +89,9 @@ class Twin:
         assert not form.points
         for item, lots, cost in self.held:
             rows = rows + rounded(self.effect(form, term, key, item, lots, cost, R), magic)
-        for item, lots, cost in self.levels:
-            rows = rows + np.minimum(rounded(self.effect(form, term, key, item, lots, cost, R), magic), 0)
+        for legs in self.terms:
+            each = [rounded(self.effect(form, term, key, item, lots, cost, R), magic) for item, lots, cost in legs]
+            rows = rows + np.minimum.reduce([np.zeros(R), *each])
         return rows
 
     def effect(self, form, term, key, item, lots, cost, R):

@@ -11,7 +11,7 @@
 
 /* Numbers of the interface files: Kind in gate.pxd, Status in status.pxd, figures in standing.pxd. */
 enum { DEPOSIT = 2, TRADE = 9 };
-enum { OK = 0, REFUSED = 9, BUSY = 16, BACKPRESSURE = 17, N_STATUSES = 19 };
+enum { OK = 0, REFUSED = 9, BUSY = 16, BACKPRESSURE = 17, N_STATUSES = 20 };
 enum { SURPLUS_MAINTENANCE = 3, MAINTENANCE = 4, EQUITY_MAINTENANCE = 5, N_FIGURES = 6 };
 enum { WORDS = 12, N_QUESTIONS = 4096, MOST_LISTED = 16, MOST_DRAINED = 512, CHECKS_A_ROUND = 100 };
 

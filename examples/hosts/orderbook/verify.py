@@ -35,7 +35,7 @@ def held(engine: RiskEngine) -> Counter[int]:
 def at_gate(engine: RiskEngine) -> set[tuple[int, ...]]:
     """(account, order, instrument, signed open lots, ticks) of what rests at the gate."""
     rows = engine.orders()
-    return {(account, order, instrument, lots, ticks) for account, order, instrument, lots, _, ticks, _ in rows}
+    return {(account, order, instrument, lots, ticks) for account, order, instrument, lots, _, ticks, *_ in rows}
 
 
 def in_books(host: GatedHost) -> set[tuple[int, ...]]:

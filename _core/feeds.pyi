@@ -1,0 +1,1 @@
+"""What an account feeds into a plan; reached by ``cimport`` alone."""

@@ -1,0 +1,1 @@
+"""Orders bound to each other; reached by ``cimport`` alone."""
