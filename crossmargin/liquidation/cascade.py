@@ -123,7 +123,7 @@ class Cascade:
         if unknown:
             raise check.refuse("shock", f"name underlyings with a depth: {', '.join(self.underlyings)}", unknown[0])
         move = np.array([check.number("shock", shock.get(name, 0.0), low=-1.0) for name in self.underlyings])
-        self.path.append(self.path[-1] * (1.0 + move))
+        self.move(move)
         rounds: list[Round] = []
         pending = True
         while pending and len(rounds) < self.rules.max_rounds:
@@ -278,9 +278,11 @@ class Cascade:
     def answer(self, flow: Floats) -> None:
         """The next round's prices: what the flow moved for good, and what others follow."""
         permanent, _ = self.rules.impact.moves(flow, self.now(), self.volatility)
-        move = self.rules.contagion.spread(permanent, self.volatility, self.rules.liquidity.calm)
-        last = self.path[-1] / self.path[-2] - 1.0 if len(self.path) > 1 else np.zeros_like(move)
-        self.volatility = self.rules.liquidity.after(self.volatility, np.where(move == 0.0, last, move))
+        self.move(self.rules.contagion.spread(permanent, self.volatility, self.rules.liquidity.calm))
+
+    def move(self, move: Floats) -> None:
+        """Prices and volatility after a move, the shock or a round's: the next to trade meets both."""
+        self.volatility = self.rules.liquidity.after(self.volatility, move)
         self.path.append(self.path[-1] * (1.0 + move))
 
     def fund_value(self) -> float:

@@ -103,6 +103,7 @@ class Liquidity:
     """Depth that shrinks as volatility rises: ``depth (calm / volatility)^exponent``, no less than ``least`` of it.
 
     ``memory``: weight of the past in the volatility, an exponential average of squared moves; 1 keeps it at ``calm``.
+    A round in which nothing is forced moves by ``calm``, so that volatility falls back to it and no further.
     """
 
     calm: float = 0.01
@@ -117,8 +118,9 @@ class Liquidity:
         check.fraction("memory", self.memory)
 
     def after(self, volatility: Floats, move: Floats) -> Floats:
-        """Volatility after a round's move."""
-        return np.sqrt(self.memory * volatility**2 + (1.0 - self.memory) * move**2)
+        """``sqrt(memory volatility^2 + (1 - memory) max(|move|, calm)^2)``."""
+        moved = np.maximum(np.abs(move), self.calm)
+        return np.sqrt(self.memory * volatility**2 + (1.0 - self.memory) * moved**2)
 
     def depth(self, depth: Floats, volatility: Floats) -> Floats:
         share = (self.calm / np.maximum(volatility, self.calm)) ** self.exponent

@@ -183,6 +183,37 @@ def test_liquidity_shrinks_as_volatility_rises():
     assert thin.final["BTC"] < deep.final["BTC"]
 
 
+@pytest.mark.parametrize("fall", [-0.15, -0.3])
+def test_the_shock_itself_thins_the_market_that_the_first_round_meets(fall):
+    """The first forced trades move the price by their net notional over the depth after the shock, worked out here."""
+    calm, memory = 0.01, 0.8
+    deep = dict.fromkeys(PRICES, 4e8)
+    made = cascade(impact=LinearImpact(), liquidity=Liquidity(calm=calm, memory=memory, least=0.0), depth=deep)
+    everybody = np.arange(N + 1)  # and the fund, to which whole accounts go without a trade
+    amounts, rounds = [units(made, everybody)], []
+    made.run({"BTC": fall}, step=lambda row: amounts.append(units(made, everybody)) or rounds.append(row))
+    traded = (amounts[1] - amounts[0]) * PRICES["BTC"] * (1.0 + fall)
+    depth = deep["BTC"] * (1.0 + fall) * calm / np.sqrt(memory * calm**2 + (1.0 - memory) * fall**2)
+    assert abs(traded) > 1e4
+    assert rounds[0].factor["BTC"] == pytest.approx(1.0 + fall)
+    assert rounds[1].factor["BTC"] / rounds[0].factor["BTC"] - 1.0 == pytest.approx(traded / depth, rel=1e-9)
+
+
+def units(run, accounts, underlying="BTC"):
+    """What accounts hold of an underlying together, in units of it."""
+    table, rows = run.holdings(accounts).positions, list(run.engine.instruments)
+    each = [float(row.lot) if row.underlying == underlying else 0.0 for row in rows]
+    return float((table["lots"] * np.array(each)[table["instrument"]]).sum())
+
+
+def test_volatility_falls_back_to_calm_and_no_further():
+    market, volatility = Liquidity(calm=0.01, memory=0.5), np.array([0.04])
+    path = [float((volatility := market.after(volatility, np.zeros(1)))[0]) for _ in range(60)]
+    assert path[0] == pytest.approx(np.sqrt(0.5 * 0.04**2 + 0.5 * 0.01**2))
+    assert path == sorted(path, reverse=True)
+    assert path[-1] == pytest.approx(0.01)
+
+
 def test_contagion_takes_the_others_along():
     alone = cascade(impact=LinearImpact()).run({"BTC": -0.15})
     together = cascade(impact=LinearImpact(), contagion=Contagion(calm=0.5, stressed=0.9)).run({"BTC": -0.15})
