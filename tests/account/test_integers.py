@@ -5,9 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from account.gate_desks import DESKS, prepared
+from conformance import drift_accounts
 from conformance.through_gate import loaded
 from venues import test_dydx_twin as dydx_twin
 
+from crossmargin._core.events import Kind
+from crossmargin._core.status import Status
+from crossmargin.account import Capacity, RiskEngine
 from crossmargin.venues import drift, dydx
 
 QUANTA = 10**6  # of the quote currency
@@ -59,3 +63,23 @@ def test_only_those_venues_run_so():
     assert drift.DriftMargin.integers
     assert dydx.CrossMargin.integers
     assert not any(prepared(name).method.integers for name in DESKS)
+
+
+@pytest.mark.parametrize("usdc", [0, 5_000, 10_000])
+@pytest.mark.parametrize("lots", [0, 10, -10])
+def test_worst_fills_of_no_orders_are_the_venues_figures(usdc, lots):
+    """Caps of 1e30 that never bind may not coarsen the quantum of a sum beyond what it holds."""
+    case = drift_accounts.simple([], kind=drift.DriftMargin, positions=[])
+    found = {}
+    for policy in ("venue", "worst_fill"):
+        engine = RiskEngine(case.prepared, orders=policy, capacity=Capacity(accounts=2, slots=4, orders=4))
+        account = engine.open("a", "USDC")
+        if usdc:
+            assert engine.deposit(account, "USDC", str(usdc)) == Status.OK
+        if lots:
+            row = engine.instrument("SOL-PERP")
+            assert engine.event(Kind.BRING, 0, account, row, lots * drift_accounts.NANO, lots * 100 * 10**6) == Status.OK
+        found[policy] = engine.figures(account)
+    assert found["worst_fill"]["surplus_initial"] == pytest.approx(found["venue"]["surplus_initial"], abs=2e-6)
+    assert found["venue"]["equity_initial"] == pytest.approx(usdc, abs=2e-6)
+    assert (found["venue"]["initial"] > 0) is bool(lots)

@@ -93,11 +93,18 @@ class Sizes:
             return self.climbed(sizes[0], child, node.key)
         if node.op == "at":
             return sizes[0] if child == ACCOUNT else sizes[0][self.bound.maps[node.key, child]]
-        if node.op == "min" and all(map(self.never_negative, node.args)):
-            return np.minimum(*sizes)
+        if node.op == "min":
+            return self.of_min(node, sizes)
         if node.op == "mul_div":
             sizes[1] = sizes[1] / self.least_divisor(node.args[2])
         return np.asarray(FACTORS.get(node.op, sum)(sizes))
+
+    def of_min(self, node: Node, sizes: list[Floats]) -> Floats:
+        """Beside what is never negative a minimum is no larger than the other argument, whatever caps it."""
+        first, second = map(self.never_negative, node.args)
+        if first and second:
+            return np.minimum(*sizes)
+        return np.maximum(*sizes) if not (first or second) else np.broadcast_to(sizes[1 if first else 0], np.maximum(*sizes).shape)
 
     def least_divisor(self, number: int) -> Floats:
         """Least absolute row of a table at each key; what is held divides by a whole number, so by 1 or more."""
@@ -112,7 +119,10 @@ class Sizes:
         node = self.bound.program.nodes[number]
         if node.free:
             return bool((self.bound.folded[number] >= 0).all())
-        return node.op in BENT or (node.op in KEEPS_SIGN and all(map(self.never_negative, node.args)))
+        if node.op == "max":
+            return any(map(self.never_negative, node.args))
+        arguments = node.args[1:] if node.op == "pick" else node.args
+        return node.op in BENT or (node.op in KEEPS_SIGN and all(map(self.never_negative, arguments)))
 
     def climbed(self, sizes: Floats, axis: str, key: str) -> Floats:
         """The largest terms that may meet at each parent."""
@@ -130,7 +140,9 @@ def greatest(table: Floats) -> Floats:
 
 
 BENT = {"abs", "positive", "short", "root"}
-KEEPS_SIGN = {"add", "scale", "product", "quotient", "min", "max", "worst", "best", "total", "at", "least", "most"}
+KEEPS_SIGN = {
+    "add", "scale", "product", "quotient", "mul_div", "min", "pick", "worst", "best", "total", "at", "least", "most",
+}  # fmt: skip
 FACTORS: dict[str, Callable[[list[Floats]], Floats]] = {
     "min": lambda s: np.maximum(s[0], s[1]),
     "max": lambda s: np.maximum(s[0], s[1]),
