@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from crossmargin import Account, Asset, Book, Instrument, Instruments, Market, Observation
 from crossmargin.instruments import Kind
+from crossmargin.liquidation.venues import drift, drift_bankruptcy, drift_spot
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.venues.drift import DriftMargin
 from crossmargin.venues.drift_parameters import DEBT, PerpMarket, SpotMarket, UserSettings
@@ -16,19 +17,9 @@ from crossmargin.venues.drift_rules import in_quote, perpetuals, spot_tokens
 from crossmargin.venues.drift_tables import LEVELS
 
 PERP, PAIR, QUOTE, TOKEN = "SOL-PERP", "SOL/USDC", "USDC", "SOL"
-LIQUIDATING = {  # rows of the liquidation layer, and what each computes
-    "base_to_cover": "base closed to cover a shortage",
-    "liability_to_cover": "debt repaid to cover a shortage",
-    "asset_for_liability": "asset handed over for a debt",
-    "bankruptcy_funding_delta": "a loss spread over a perpetual's holders",
-    "bankruptcy_deposit_interest_delta": "a loss spread over a token's depositors",
-    "bankruptcy_deposit_interest_delta_no_deposits": "a loss spread over a token's depositors",
-    "perp_insurance_fee": "fee of a liquidated perpetual",
-    "spot_insurance_fee": "fee of a liquidated debt",
-    "liquidation_fee_ramp": "liquidator's fee over time",
-}
 TYPES = {"i": "initial", "f": "fill", "m": "maintenance", "initial": "initial", "maintenance": "maintenance"}
 MICRO, NANO = 10**6, 10**9
+INDEX = 10**10  # of deposits, before anything was earned
 
 
 class Figures(DriftMargin, frozen=True, kw_only=True, tag="drift_figures"):
@@ -86,6 +77,11 @@ def kind_of(row):
 
 def is_liquidation(row):
     return kind_of(row) in LIQUIDATING
+
+
+def is_buffered(row):
+    """A row that publishes what collateral must be for a liquidation to end."""
+    return "total_collateral_plus_buffer" in row["expected"]
 
 
 def is_account(row):
@@ -309,4 +305,82 @@ READERS = {
     "perp_margin_ratio": margin_ratio, "perp_margin_ratio_hlm_imf": margin_ratio,
     "prediction_market": prediction, "worst_case": worst_case, "worst_case_prediction": worst_case,
     "spot_fill_sim": fill_simulation, "account": account,
+}  # fmt: skip
+
+
+# ---- rows of liquidation: what each computes --------------------------------------------------------
+
+
+def liquidated(row):
+    """A position as a row of liquidation gives it: a ratio with its buffer, and no lots."""
+    seen = row["market"]
+    return drift.PerpPosition(
+        base=row["portfolio"].get("base_amount", 0), oracle=seen["oracle"], quote_price=seen["quote_oracle"],
+        ratio=row["params"]["margin_ratio"], maintenance=0,
+    )  # fmt: skip
+
+
+def sides(row):
+    """The token handed over and the one repaid; what a row does not give it does not read."""
+    p, seen = row["params"], row["market"]
+    return tuple(
+        drift_spot.Side(price=seen.get(f"{name}_price", 0), decimals=p.get(f"{name}_decimals", p.get("decimals", 0)),
+                        weight=p.get(f"{name}_weight", 0), multiplier=p[f"{name}_mult"])
+        for name in ("asset", "liability")
+    )  # fmt: skip
+
+
+def base_to_cover(row):
+    p = row["params"]
+    return drift.base_to_cover(row["portfolio"]["margin_shortage"], liquidated(row), p["liquidator_fee"], p["if_fee"])
+
+
+def liability_to_cover(row):
+    return drift_spot.liability_to_cover(row["portfolio"]["margin_shortage"], *sides(row), row["params"]["if_fee"])
+
+
+def asset_for_liability(row):
+    held = row["portfolio"]
+    return drift_spot.asset_for_liability(held["liability_amount"], *sides(row), held["asset_amount"])
+
+
+def funding_delta(row):
+    held = row["portfolio"]
+    return drift_bankruptcy.funding_delta(held["loss"], held["base_long"], held["base_short"])
+
+
+def deposit_index_delta(row):
+    held = row["portfolio"]
+    return drift_bankruptcy.deposit_index_delta(
+        held["loss"], held["deposit_balance"], held.get("cumulative_deposit_interest", INDEX),
+        row["params"].get("decimals", 6),
+    )  # fmt: skip
+
+
+def perp_insurance_fee(row):
+    p = row["params"]
+    return drift.perp_insurance_fee(
+        row["portfolio"]["margin_shortage"], liquidated(row), p["liquidator_fee"], p["max_if_fee"]
+    )
+
+
+def spot_insurance_fee(row):
+    held = row["portfolio"]
+    return drift_spot.spot_insurance_fee(
+        held["margin_shortage"], held["token_amount"], *sides(row), row["params"]["max_if_fee"]
+    )
+
+
+def liquidation_fee(row):
+    p, held = row["params"], row["portfolio"]
+    return drift.liquidation_fee(p["base_fee"], p["max_fee"], held["current_slot"] - held["last_active_slot"])
+
+
+LIQUIDATING = {
+    "base_to_cover": base_to_cover, "liability_to_cover": liability_to_cover,
+    "asset_for_liability": asset_for_liability, "bankruptcy_funding_delta": funding_delta,
+    "bankruptcy_deposit_interest_delta": deposit_index_delta,
+    "bankruptcy_deposit_interest_delta_no_deposits": deposit_index_delta,
+    "perp_insurance_fee": perp_insurance_fee, "spot_insurance_fee": spot_insurance_fee,
+    "liquidation_fee_ramp": liquidation_fee,
 }  # fmt: skip
