@@ -308,8 +308,9 @@ def test_another_market_or_method_is_refused():
     with pytest.raises(InvalidInputError, match="instrument must name a known perpetual market, was 'BTC'"):
         perp_position(prepared, portfolio, "BTC")
     strange = dydx_desk({"BTC": (1, -8)}, tier=LARGE_CAP, positions={})
-    with pytest.raises(InvalidInputError, match="method must be Drift margin, was 'dydx'"):
-        perp_position(strange.prepared, strange.portfolio, PERP)
+    for asked in (liquidatable, shortage, lambda *account: perp_position(*account, PERP)):
+        with pytest.raises(InvalidInputError, match="method must be Drift margin, was 'dydx'"):
+            asked(strange.prepared, strange.portfolio)
 
 
 def test_a_liquidation_begins_below_the_requirement_and_ends_above_it_with_the_buffer():

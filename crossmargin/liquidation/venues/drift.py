@@ -71,8 +71,16 @@ def liquidatable(prepared: Prepared, portfolio: Portfolio) -> bool:
 
 
 def lacking(prepared: Prepared, portfolio: Portfolio, required: str, held: str) -> int:
+    method_of(prepared)
     values = prepared.exact(portfolio)
     return int((values[required][MAINTENANCE] - values[held][MAINTENANCE]) * DOLLAR)
+
+
+def method_of(prepared: Prepared) -> DriftMargin:
+    """The venue's own method; another is refused."""
+    if not isinstance(prepared.method, DriftMargin):
+        raise check.refuse("method", "be Drift margin", prepared.method.method_name)
+    return prepared.method
 
 
 def diverges(oracle: int, average: int) -> bool:
@@ -138,9 +146,7 @@ class PositionMargin(DriftMargin, frozen=True, kw_only=True, tag="drift_position
 
 def perp_position(prepared: Prepared, portfolio: Portfolio, instrument: str) -> PerpPosition:
     """The perpetual as the account holds it; resting orders, which are cancelled first, are not counted."""
-    if not isinstance(prepared.method, DriftMargin):
-        raise check.refuse("method", "be Drift margin", prepared.method.method_name)
-    method = PositionMargin.of(prepared.method, instrument)
+    method = PositionMargin.of(method_of(prepared), instrument)
     figures = method.tables(prepared.instruments, prepared.market)
     lots = portfolio.positions.get(instrument, Position(0)).lots
     held = portfolio.holding(balances={}, orders=())
