@@ -1,51 +1,41 @@
-"""The command line: every command reads one snapshot file and prints a table or, with --json, data."""
+"""Commands about margin: what an account costs, why, what would change it, and where it would be liquidated."""
 
-import io
-import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 import typer
-from rich.console import Console
-from rich.measure import Measurement
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from crossmargin import _checks as check
 from crossmargin.account import compare as compare_methods
 from crossmargin.account import impact as impact_of
 from crossmargin.account import liquidation_prices, only_held
-from crossmargin.errors import CrossmarginError, InvalidInputError
-from crossmargin.margin import DeltaGammaVegaMargin, Method, netting
+from crossmargin.cli.shared import (
+    AccountName,
+    File,
+    Json,
+    Level,
+    MethodName,
+    OrderText,
+    Policy,
+    Resting,
+    Underlying,
+    app,
+    chosen,
+    method_of,
+    out,
+    print_json,
+    progress,
+    show,
+)
+from crossmargin.margin import DeltaGammaVegaMargin, netting
 from crossmargin.margin.sensitivity import Simm, read_crif, read_simm_xml
 from crossmargin.portfolio import Order, Portfolio
 from crossmargin.reports import compare, tree
 from crossmargin.snapshot import Snapshot, load
 from crossmargin.validation import revalue as revaluation
-from crossmargin.venues import catalogue, load_method
-
-app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it
-BEYOND = "figures of the file must be such that every answer is finite, was beyond all figures of float64"
-out = Console()
-err = Console(stderr=True)
-
-File = Annotated[Path, typer.Argument(help="Snapshot file, see docs/format.md.", metavar="FILE")]
-AccountName = Annotated[str, typer.Option("--account", help="Account id; needed if the file holds several.")]
-MethodName = Annotated[str, typer.Option("--method", help="Name of a method of the file; the last one by default.")]
-Json = Annotated[bool, typer.Option("--json", help="Print data instead of tables.")]
-Level = Annotated[str, typer.Option("--level", help="initial or maintenance.")]
-Policy = Annotated[str, typer.Option("--orders", help="Resting orders: venue, worst_fill or none.")]
-Resting = Annotated[bool, typer.Option("--resting", help="Contemplate the orders as resting, at their worst fill.")]
-Underlying = Annotated[str, typer.Option("--underlying", help="Only this underlying.")]
-OrderText = Annotated[list[str], typer.Option("--order", help='An order: "buy LOTS INSTRUMENT LIMIT"; repeatable.')]
+from crossmargin.venues import catalogue
 
 
 @app.command()
@@ -195,12 +185,6 @@ def sensitivities_in(snapshot: Snapshot) -> str:
     return names[0]
 
 
-def show(table: Table) -> None:
-    """A table as wide as its figures, in a pipe too: a figure cut short is worse than a long line."""
-    options = out.options.update(max_width=10_000)
-    Console(width=max(out.width, Measurement.get(out, options, table).maximum)).print(table)
-
-
 def column(snapshot: Snapshot, portfolio: Portfolio, name: str, orders: str, step: Any) -> compare.Column:
     """One method's answers for the comparison."""
     step(name)
@@ -214,70 +198,9 @@ def column(snapshot: Snapshot, portfolio: Portfolio, name: str, orders: str, ste
     )
 
 
-def chosen(snapshot: Snapshot, account: str) -> Portfolio:
-    return snapshot.account(account) if account else snapshot.portfolio
-
-
-def method_of(snapshot: Snapshot, name: str) -> Method:
-    """A method of the file by name, the last where none is named."""
-    if not snapshot.methods:
-        raise check.refuse("methods", "name at least one method", "none")
-    wanted = name or list(snapshot.methods)[-1]
-    found: Method = load_method(check.known("method", wanted, snapshot.methods, "method of the file"))
-    return found
-
-
 def parse_order(text: str, number: int) -> Order:
     """Read ``buy LOTS INSTRUMENT LIMIT``."""
     words = text.split()
     if len(words) != 4 or not words[1].isdecimal() or len(words[1]) > 16:
         raise check.refuse("order", 'read "buy|sell LOTS INSTRUMENT LIMIT"', text)
     return Order(id=number, side=words[0], lots=int(words[1]), instrument=words[2], limit=words[3])
-
-
-@contextmanager
-def progress() -> Iterator[Any]:
-    """Show on a terminal what is being worked on; silent in a pipe."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("preparing")
-        yield lambda text: bar.update(task, description=text)
-
-
-def print_json(data: Any) -> None:
-    try:
-        text = json.dumps(data, indent=2, allow_nan=False)
-    except ValueError:
-        raise InvalidInputError(BEYOND) from None
-    sys.stdout.write(text + "\n")
-
-
-def fail(message: str) -> NoReturn:
-    err.print(f"crossmargin: {' '.join(message.split())}", markup=False, emoji=False, highlight=False, soft_wrap=True)
-    raise SystemExit(2)
-
-
-def escape_unprintable() -> None:
-    """Print what the terminal's character set lacks as escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def main() -> None:
-    """Entry point: errors are one line and exit code 2."""
-    escape_unprintable()
-    try:
-        with np.errstate(over="raise", invalid="raise", divide="raise"):
-            code = app(standalone_mode=False)
-        sys.stdout.flush()
-    except CrossmarginError as error:
-        fail(str(error))
-    except ArithmeticError:
-        fail(BEYOND)
-    except TyperError as error:
-        fail(error.format_message())
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush goes nowhere
-        code = 0
-    raise SystemExit(code)
