@@ -40,7 +40,7 @@ def absorb(
     if not taken.any():
         return Absorption()
     part, rows = book.taken(np.flatnonzero(taken)), accounts[taken]
-    paid, lost = borne(holdings, market, rows, value[taken], fund)
+    paid, lost = borne(holdings, market, value[taken], fund)
     take_positions(engine, rows, part, market, fund)
     take_balances(engine, rows, holdings(rows), fund)
     atoms, asset, unit = in_atoms(holdings, market, fund, lost)
@@ -64,17 +64,17 @@ def marks(book: Book, market: Market) -> Floats:
     return np.array([mark_of(row.id, row.kind, row.underlying, market) for row in book.instruments])
 
 
-def borne(
-    holdings: EngineHoldings, market: Market, accounts: Integers, value: Floats, fund: int
-) -> tuple[int, float]:
+def borne(holdings: EngineHoldings, market: Market, value: Floats, fund: int) -> tuple[int, float]:
     """Atoms of the fund's currency that the fund pays, and what it cannot, quote currency."""
     own = holdings(np.array([fund]))
     asset = int(own.currency[0])
     unit = float(own.instruments.atom[asset] * asset_prices(own.instruments, market)[asset])
     fall = Waterfall(fund=max(int(values(own, market)[0] / unit), 0), asset=own.instruments.assets[asset].id)
-    owed = {int(a): int(np.ceil(-v / unit - 1e-9)) for a, v in zip(accounts, value, strict=True) if v < 0}
-    losses = fall.bear_all(Deficit(account=f"{a:010}", atoms=atoms) for a, atoms in owed.items() if atoms > 0)
-    return sum(b.loss.from_fund for b in losses), unit * sum(b.loss.socialised for b in losses)
+    owed = int(np.ceil(-np.minimum(value, 0.0) / unit - 1e-9).sum())  # of one moment and one asset: borne together
+    if owed <= 0:
+        return 0, 0.0
+    loss = fall.bear(Deficit(account=f"{len(value)} accounts", atoms=owed)).loss
+    return loss.from_fund, unit * loss.socialised
 
 
 def in_atoms(holdings: EngineHoldings, market: Market, fund: int, amount: float) -> tuple[int, int, float]:

@@ -11,6 +11,8 @@ from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.accounts import Accounts
+from crossmargin.portfolio.book import ORDER
+from crossmargin.portfolio.tables import Table
 
 WORDS = 12
 KIND, TIME, ACCOUNT, FIRST = 2, 1, 3, 4  # columns of an event; its fields begin at FIRST
@@ -22,35 +24,47 @@ class EngineHoldings:
 
     def __init__(self, engine: RiskEngine) -> None:
         self.engine = engine
-        self.currency: Integers = np.zeros(0, dtype=np.int64)
+        self.everyone = Accounts.of([], currency="")
 
     def __len__(self) -> int:
         return len(self.engine.account_names)
 
-    def currencies(self, accounts: Integers) -> Integers:
-        """Asset row of each account's currency, which never changes."""
-        if len(self.currency) < len(self):
-            self.currency = np.array([row for _, row in self.engine.modes()[: len(self)]], dtype=np.int64)
-        return self.currency[accounts]
+    def owners(self, accounts: Integers) -> Accounts:
+        """Accounts by handle in ten digits, so that the order of ids is that of handles; currencies never change."""
+        if len(self.everyone) < len(self):
+            names = [asset.id for asset in self.engine.instruments.assets]
+            currency = [names[row] for _, row in self.engine.modes()[: len(self)]]
+            self.everyone = Accounts.of(np.char.mod("%010d", np.arange(len(self))), currency=currency)
+        return self.everyone.taken(accounts)
 
     def __call__(self, accounts: Integers) -> Book:
         """Positions, balances with the funding that is due, and resting orders; ``accounts`` ascending handles."""
-        instruments, n = self.engine.instruments, len(accounts)
+        engine, n = self.engine, len(accounts)
         start, orders = (np.zeros(n + 1, dtype=np.int64) for _ in range(2))
-        status, bad = cascade.counts(self.engine, accounts, start, orders)
+        status, bad = cascade.counts(engine, accounts, start, orders)
         raise_for_status(status, f"holdings of account {accounts[bad] if bad >= 0 else ''}")
         item, lots, cost = (np.zeros(start[-1] + 1, dtype=np.int64) for _ in range(3))
-        atoms = np.zeros((n, len(instruments.assets)), dtype=np.int64)
-        raise_for_status(cascade.holdings(self.engine, accounts, start, item, lots, cost, atoms), "holdings")
-        owner, asset = np.nonzero(atoms)
-        names = tuple(asset.id for asset in instruments.assets)
-        held = Accounts.of(np.char.mod("%010d", accounts), currency=[names[row] for row in self.currencies(accounts)])
+        atoms = np.zeros((n, len(engine.instruments.assets)), dtype=np.int64)
+        raise_for_status(cascade.holdings(engine, accounts, start, item, lots, cost, atoms), "holdings")
+        owner, asset = map(np.ascontiguousarray, np.nonzero(atoms))
+        held = {"instrument": item[:-1], "lots": lots[:-1], "open_cost": cost[:-1]}
+        owned = {"asset": asset, "atoms": atoms[owner, asset]}
+        if not orders[-1]:
+            return self.in_order(accounts, Table(held, start), Table(owned, starts(owner, n)))
         return Book.of(
-            instruments, held,
-            positions={"account": np.repeat(np.arange(n), np.diff(start)), "instrument": item[:-1], "lots": lots[:-1],
-                       "open_cost": cost[:-1]},
-            balances={"account": owner, "asset": asset, "atoms": atoms[owner, asset]},
-            orders=self.orders(accounts, np.flatnonzero(np.diff(orders))),
+            engine.instruments, self.owners(accounts),
+            positions={"account": np.repeat(np.arange(n), np.diff(start)), **held},
+            balances={"account": owner, **owned}, orders=self.orders(accounts, np.flatnonzero(np.diff(orders))),
+        )  # fmt: skip
+
+    def in_order(self, accounts: Integers, held: Table, owned: Table) -> Book:
+        """A book of what the ledger gives in order: nothing to sort, nothing to check again."""
+        n, none = len(accounts), np.zeros(0, dtype=np.int64)
+        resting = Table(dict.fromkeys(ORDER, none), np.zeros(n + 1, dtype=np.int64))
+        pocket = np.zeros(n, dtype=np.int64)
+        return Book(
+            self.engine.instruments, self.owners(accounts), np.arange(n), pocket, positions=held, balances=owned,
+            orders=resting,
         )  # fmt: skip
 
     def orders(self, accounts: Integers, which: Integers) -> dict[str, list[int]]:
@@ -63,6 +77,11 @@ class EngineHoldings:
                     for name, value in zip(found, row, strict=True):
                         found[name].append(value)
         return found
+
+
+def starts(owner: Integers, n: int) -> Integers:
+    """Where the rows of each of n owners begin, rows by owner."""
+    return np.searchsorted(owner, np.arange(n + 1)).astype(np.int64)
 
 
 # ---- events ----------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ class LiquidationIndex:
         self.room = self.rooms(np.arange(n_accounts))
         self.path = [np.zeros(BITS)]  # how far each bit had travelled when accounts were armed
         self.anchor = np.zeros(n_accounts, dtype=np.int64)  # its place in the path; 0: armed at first
-        self.awake = np.flatnonzero(self.room == -np.inf)  # armed again since, or always to be looked at
-        self.anchor[self.awake] = -1
+        self.watched = self.room == -np.inf  # armed again since, or always to be looked at
+        self.anchor[self.watched] = -1
         self.order = np.argsort(self.room, kind="stable")
         self.queues: dict[int, Queue] = {}
 
@@ -128,7 +128,7 @@ class LiquidationIndex:
             self.take(part)
         self.room[accounts], self.anchor[accounts] = self.rooms(accounts), len(self.path) - 1
         self.anchor[accounts[self.anchor[accounts] == 0]] = -1  # at the start of the path, and yet not at first
-        self.awake = np.union1d(self.awake, accounts)
+        self.watched[accounts] = True
 
     def move(self, market: Market) -> Found:
         """Take a market's figures: revalue whom they can have carried far enough, and name who is below maintenance."""
@@ -169,14 +169,15 @@ class LiquidationIndex:
 
     def reached(self) -> Integers:
         """Accounts that one of their underlyings carried far enough, ascending."""
-        found = [self.awake[self.carried(self.awake) >= self.room[self.awake]]]
+        hit, watched = np.zeros(self.n_accounts, dtype=bool), np.flatnonzero(self.watched)
+        hit[watched] = self.carried(watched) >= self.room[watched]
         for bit in np.flatnonzero(self.path[-1] > self.path[-2]).tolist():
             if bit not in self.queues:
                 moved = self.order[(self.moved_by[self.order] >> bit) & 1 == 1]
                 self.queues[bit] = Queue(moved, self.room[moved])
             account = self.queues[bit].reached(float(self.path[-1][bit]))
-            found.append(account[self.anchor[account] == 0])
-        return np.unique(np.concatenate(found))
+            hit[account[self.anchor[account] == 0]] = True
+        return np.flatnonzero(hit)
 
     def carried(self, accounts: Integers) -> Floats:
         """The farthest that one of its underlyings travelled since each account was armed."""
