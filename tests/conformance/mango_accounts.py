@@ -10,7 +10,7 @@ import re
 from crossmargin import Account, Asset, Instrument, Instruments, Market, Observation, Order, Portfolio, Position
 from crossmargin.instruments import Kind
 from crossmargin.liquidation.venues.mango import Standing
-from crossmargin.liquidation.venues.mango_rules import Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import PenaltyRates, Rules
 from crossmargin.venues.mango import Health
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule
 from crossmargin.venues.mango_stable_price import SECOND, StablePrice, StablePriceRule
@@ -210,7 +210,7 @@ def perpetual_case(row):
     base, profit = (given["init_base_asset_w"], given["init_base_liab_w"]), given["overall_asset_w"]
     perp = {"settle": "settle", "lots": held["perp_base"], "quote": held["perp_quote"], "size": given["base_lot_size"],
             "price": given["all_prices"], "weights": (*base, *base, profit, profit)}  # fmt: skip
-    penalty = Penalty(subject=PERP, liquidator=given["base_liq_fee"], profit=given["positive_pnl_liq_fee"])
+    penalty = PenaltyRates(subject=PERP, liquidator=given["base_liq_fee"], profit=given["positive_pnl_liq_fee"])
     tokens = {name: {"balance": held[f"{name}_token"]} for name in ("settle", "other")}
     return standing_of(tokens, {PERP: perp}, Rules(perpetuals=(penalty,), native=1.0))
 
@@ -221,7 +221,7 @@ def loss_case(row):
     weights, profit = (given["settle_token_asset_w"], given["settle_token_liab_w"]), given["perp_overall_asset_w"]
     settle = {"balance": held["settle_token"], "price": given["settle_price"], "weights": weights * 2}
     perp = {"settle": "settle", "quote": held["perp_quote"], "weights": (1, 1, 1, 1, profit, profit)}
-    penalty = Penalty(subject=PERP, liquidator=given["base_liq_fee"])
+    penalty = PenaltyRates(subject=PERP, liquidator=given["base_liq_fee"])
     tokens = {"settle": settle, "other": {"balance": held["other_token"]}}
     return standing_of(tokens, {PERP: perp}, Rules(perpetuals=(penalty,), native=1.0))
 

@@ -12,7 +12,7 @@ from crossmargin.instruments import Kind
 from crossmargin.liquidation.venues.mango import Standing
 from crossmargin.liquidation.venues.mango_losses import LossCloseOut, close_out_loss
 from crossmargin.liquidation.venues.mango_perpetuals import PerpetualCloseOut, close_out_perpetual
-from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, PenaltyRates, Rules
 from crossmargin.liquidation.venues.mango_tokens import TokenBankruptcy, TokenCloseOut
 from crossmargin.venues.mango import Health
 from crossmargin.venues.mango_parameters import PerpetualRule, TokenRule
@@ -161,9 +161,9 @@ perpetuals = st.fixed_dictionaries({
 })  # fmt: skip
 penalties = st.builds(
     Rules,
-    tokens=st.tuples(*(st.builds(Penalty, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.02]),
+    tokens=st.tuples(*(st.builds(PenaltyRates, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.02]),
                                  platform=st.sampled_from([0.0, 0.01])) for name in "ABQ")),
-    perpetuals=st.tuples(*(st.builds(Penalty, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.03]),
+    perpetuals=st.tuples(*(st.builds(PenaltyRates, subject=st.just(name), liquidator=st.sampled_from([0.0, 0.03]),
                                      platform=st.sampled_from([0.0, 0.01]), profit=st.sampled_from([0.0, 0.05]))
                            for name in ("P", "R"))),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conftest import FACTOR
 from crossmargin import InvalidInputError, Order
 from crossmargin.liquidation.venues.mango import Open, Standing, Step
-from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, PenaltyRates, Rules
 from crossmargin.liquidation.venues.mango_tokens import close_out_tokens, cover_debt
 from liquidation.mango_steps import NEAR, applied, bear, below_zero, close, empty, funds, standing_of, standings
 
@@ -95,9 +95,9 @@ def test_another_method_and_unknown_names_are_refused():
 
 def test_rules_are_checked():
     for wrong, message in (
-        (lambda: Penalty(subject="A", platform=1.5), "platform penalty must lie in .0, 1., was 1.5 of 'A'"),
-        (lambda: Rules(tokens=(Penalty(subject="A"),) * 2), "token penalty must be unique"),
-        (lambda: Rules(perpetuals=(Penalty(subject="A"),) * 2), "perpetual penalty must be unique"),
+        (lambda: PenaltyRates(subject="A", platform=1.5), "platform penalty must lie in .0, 1., was 1.5 of 'A'"),
+        (lambda: Rules(tokens=(PenaltyRates(subject="A"),) * 2), "token penalty must be unique"),
+        (lambda: Rules(perpetuals=(PenaltyRates(subject="A"),) * 2), "perpetual penalty must be unique"),
         (lambda: Rules(native=0.0), "native must be > 0"),
         (lambda: InsuranceFund(asset="A", atoms=-1, price=1.0), "atoms must lie in"),
         (lambda: InsuranceFund(asset="A", atoms=1, price=0.0), "price must be > 0"),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from conftest import FACTOR
 from crossmargin import InvalidInputError
+from crossmargin.liquidation.socialisation import by_funding_index
 from crossmargin.liquidation.venues.mango_losses import funding_after
-from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, PenaltyRates, Rules
 from liquidation.mango_steps import (
     NEAR, bear, below_zero, check_step, funds, mosts, penalties, perpetuals, quote, standing_of, tokens,
 )
@@ -56,7 +57,7 @@ def losing(quote=-10.0, settle=4.0, other=0.0, fee=0.0):
     """h = 2 e x (1.5 or 0.5) + other."""
     given = {"Q": {"balance": settle, "price": 2, "weights": (0.5, 1.5) * 2}, "X": {"balance": other}}
     perp = {"settle": "Q", "quote": quote, "weights": (1, 1, 1, 1, 0, 0)}
-    return standing_of(given, {"P": perp}, Rules(perpetuals=(Penalty(subject="P", liquidator=fee),)))
+    return standing_of(given, {"P": perp}, Rules(perpetuals=(PenaltyRates(subject="P", liquidator=fee),)))
 
 
 def test_the_penalty_raises_what_the_fund_pays():
@@ -92,3 +93,5 @@ def test_a_socialised_loss_is_what_all_holders_pay(held, loss):
     paid = sum(n * ((long_index - 3.0) if n > 0 else (short_index - 2.0)) for n in held)
     assert paid == pytest.approx(loss if interest else 0, rel=1e-9, abs=1e-9)
     assert all(n * ((long_index - 3.0) if n > 0 else (short_index - 2.0)) >= 0 for n in held)
+    atoms = by_funding_index(loss, held, unit=2**48, round_up=False)
+    assert int(atoms.paid.sum()) == pytest.approx(paid, abs=len(held) + 1)

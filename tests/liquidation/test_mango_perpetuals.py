@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conftest import FACTOR
 from crossmargin import InvalidInputError
 from crossmargin.liquidation.venues.mango_perpetuals import close_out_perpetual
-from crossmargin.liquidation.venues.mango_rules import Limit, Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import Limit, PenaltyRates, Rules
 from liquidation.mango_steps import (
     NEAR, applied, below_zero, check_step, close, equity, mosts, moved, standing_of, standings,
 )
@@ -66,7 +66,7 @@ def test_lots_alone_against_a_search_over_the_plan(standing):
 def long(lots=10, quote=-95, other=0.0, settle=0.0, profit=0.0, keeps=0.0, **penalty):
     """Price 10, base counts for 8: u = 10 x 8 - 95 = -15, g = 2; a settle token counts for 0.5, a debt for 1.5."""
     perp = {"settle": "Q", "lots": lots, "quote": quote, "price": 10, "weights": (0.8, 1.2, 0.8, 1.2, profit, profit)}
-    rules = Rules(perpetuals=(Penalty(subject="P", profit=keeps, **penalty),))
+    rules = Rules(perpetuals=(PenaltyRates(subject="P", profit=keeps, **penalty),))
     given = {"Q": {"balance": settle, "weights": (0.5, 1.5) * 2}, "X": {"balance": other}}
     return standing_of(given, {"P": perp}, rules)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conftest import FACTOR
 from crossmargin import InvalidInputError
 from crossmargin.liquidation.venues.mango import Step
-from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, Penalty, Rules
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, PenaltyRates, Rules
 from crossmargin.liquidation.venues.mango_tokens import close_out_tokens, cover_debt, deposit_factor
 from liquidation.mango_steps import NEAR, below_zero, check_step, equity, funds, mosts, standing_of, standings
 
@@ -38,7 +38,7 @@ def test_a_debt_is_repaid_out_of_a_token(standing, most):
 
 def pair(debt=-15, owned=10, **more):
     """h = 10 x 4 x 0.5 - 15 x 2 x 1.2 = -16."""
-    rules = Rules(tokens=(Penalty(subject="L", liquidator=0.05, platform=0.01), Penalty(subject="A", liquidator=0.02)))
+    rules = Rules(tokens=(PenaltyRates(subject="L", liquidator=0.05, platform=0.01), PenaltyRates(subject="A", liquidator=0.02)))
     given = {
         "L": {"balance": debt, "price": 2, "weights": (1, 1.2) * 2},
         "A": {"balance": owned, "price": 4, "weights": (0.5, 1) * 2},
@@ -108,7 +108,7 @@ def test_a_token_with_itself_and_penalties_beyond_the_haircut_are_refused():
     standing = pair()
     with pytest.raises(InvalidInputError, match="owned token must differ from the owed one, was 'L'"):
         close_out_tokens(-1.0, standing.token("L"), standing.token("L"), most=1.0)
-    penalties = (Penalty(subject="A", liquidator=1.0), Penalty(subject="L", liquidator=0.2))
+    penalties = (PenaltyRates(subject="A", liquidator=1.0), PenaltyRates(subject="L", liquidator=0.2))
     dear = replace(standing, rules=Rules(tokens=penalties))
     with pytest.raises(InvalidInputError, match="health of repaying 'L' with 'A' must be > 0, was 0"):
         repay(dear)
@@ -142,7 +142,7 @@ def test_a_debt_is_insured_and_socialised(standing, most, fund):
 
 
 def debt(fee=0.05):
-    rules = Rules(tokens=(Penalty(subject="L", liquidator=fee),))
+    rules = Rules(tokens=(PenaltyRates(subject="L", liquidator=fee),))
     return standing_of({"L": {"balance": -10, "price": 2}}, {}, rules).token("L")
 
 

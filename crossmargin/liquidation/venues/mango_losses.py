@@ -93,7 +93,7 @@ def funding_after(long_index: float, short_index: float, loss: float, open_inter
 
     ``(long + loss / OI, short - loss / OI)``: a holder of signed lots n pays ``n`` times the rise of the index of its
     side, so each side pays; OI is the sum of ``|lots|`` over both. With nobody holding lots nothing is booked, and the
-    last who settles a profit bears it.
+    last who settles a profit bears it. In whole atoms, holder by holder: ``socialisation.by_funding_index``.
     """
     check.number("loss", loss, low=0.0)
     if not check.integer("open interest", open_interest, low=0):

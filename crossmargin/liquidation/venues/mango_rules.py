@@ -28,7 +28,7 @@ class Limit(StrEnum):
     SETTLE_LIMIT = "settle limit"  # the most profit that may be settled
 
 
-class Penalty(Parameters, frozen=True, kw_only=True):
+class PenaltyRates(Parameters, frozen=True, kw_only=True):
     """Shares of what is closed out of a token or a perpetual that an account pays, fractions.
 
     To the ``liquidator`` and to the ``platform``; ``profit``, of perpetuals: the share of a settled profit that the
@@ -52,8 +52,8 @@ class Penalty(Parameters, frozen=True, kw_only=True):
 class Rules(Parameters, frozen=True, kw_only=True):
     """Penalties of tokens and of perpetuals, none for what is not named; ``native`` in quote currency."""
 
-    tokens: tuple[Penalty, ...] = ()
-    perpetuals: tuple[Penalty, ...] = ()
+    tokens: tuple[PenaltyRates, ...] = ()
+    perpetuals: tuple[PenaltyRates, ...] = ()
     native: float = NATIVE
 
     def __post_init__(self) -> None:
@@ -61,14 +61,14 @@ class Rules(Parameters, frozen=True, kw_only=True):
         check.unique("perpetual penalty", (rule.subject for rule in self.perpetuals))
         check.positive("native", self.native)
 
-    def of_token(self, asset: str) -> Penalty:
+    def of_token(self, asset: str) -> PenaltyRates:
         return next((rule for rule in self.tokens if rule.subject == asset), NONE)
 
-    def of_perpetual(self, instrument: str) -> Penalty:
+    def of_perpetual(self, instrument: str) -> PenaltyRates:
         return next((rule for rule in self.perpetuals if rule.subject == instrument), NONE)
 
 
-NONE, DEFAULT = Penalty(subject="none"), Rules()
+NONE, DEFAULT = PenaltyRates(subject="none"), Rules()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Token:
     price: float
     owned_value: float
     owed_value: float
-    penalty: Penalty = NONE
+    penalty: PenaltyRates = NONE
 
     def __post_init__(self) -> None:
         where = f"of token {self.asset!r}"
@@ -130,7 +130,7 @@ class Perpetual:
     long_value: float
     short_value: float
     profit_weight: float
-    penalty: Penalty = NONE
+    penalty: PenaltyRates = NONE
 
     def __post_init__(self) -> None:
         where = f"of perpetual {self.instrument!r}"

@@ -117,6 +117,9 @@ def cover_debt(owed: Token, *, most: float, fund: InsuranceFund) -> TokenBankrup
 
 
 def deposit_factor(loss: float, deposits: float) -> float:
-    """Factor on the deposit index of a token that spreads a loss over deposits: ``1 - loss / deposits``."""
+    """Factor on the deposit index of a token that spreads a loss over deposits: ``1 - loss / deposits``.
+
+    Refused: a loss beyond all deposits. In whole atoms, depositor by depositor: ``socialisation.by_deposit_index``.
+    """
     check.number("loss", loss, low=0.0, high=check.positive("deposits", deposits))
     return 1.0 - loss / deposits
