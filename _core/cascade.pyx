@@ -122,6 +122,68 @@ def resting(Gate gate not None, int64_t account):
     return found
 
 
+cdef inline double shifted(
+    const double[:, ::1] signed, const double[:, ::1] bound, int64_t place, int64_t item, double amount
+) noexcept nogil:
+    """What an amount of an item moved a surplus by at least since a place in the path."""
+    cdef Py_ssize_t last = signed.shape[0] - 1
+    return (amount * (signed[last, item] - signed[place, item])
+            - (amount if amount > 0.0 else -amount) * (bound[last, item] - bound[place, item]))
+
+
+cdef Status moved_by(
+    const Ledger* b, int64_t account, int64_t place, const double[:, ::1] position, const double[:, ::1] position_bound,
+    const double[:, ::1] cost, const double[:, ::1] cost_bound, const double[:, ::1] balance,
+    const double[:, ::1] balance_bound, int64_t* atoms, double* out
+) noexcept nogil:
+    """One account's least change since a place in the path."""
+    cdef const Slot* s
+    cdef int64_t item
+    cdef Py_ssize_t i
+    for i in range(b.owner[account].n_slots):
+        if held(b, account, i):
+            s, item = slot_of(b, account, <int32_t>i), b.held[account * b.n_slots + i]
+            out[0] += (shifted(position, position_bound, place, item, <double>s.lots)
+                       + shifted(cost, cost_bound, place, item, <double>s.open_cost))
+    if take_balances(b, account, atoms) != Status.OK:
+        return Status.OVERFLOW
+    for i in range(b.n_assets):
+        out[0] += shifted(balance, balance_bound, place, i, <double>atoms[i])
+    return Status.OK
+
+
+def moved(
+    Gate gate not None, const int64_t[::1] account not None, const int64_t[::1] place not None,
+    const double[:, ::1] position not None, const double[:, ::1] position_bound not None,
+    const double[:, ::1] cost not None, const double[:, ::1] cost_bound not None,
+    const double[:, ::1] balance not None, const double[:, ::1] balance_bound not None, int64_t[::1] atoms not None,
+    double[::1] out not None,
+):
+    """Add to ``out`` what each account's surplus changed by at least since its place in a path of marks; a status.
+
+    Tables are (marks, items): figures that amounts count with their sign, and bounds that they count against.
+    """
+    cdef const Ledger* b = &gate.g.engine.ledger
+    cdef Py_ssize_t i, n = account.shape[0], m = position.shape[0]
+    cdef Status status = Status.OK
+    if (place.shape[0] != n or out.shape[0] != n or atoms.shape[0] != b.n_assets
+            or not m == position_bound.shape[0] == cost.shape[0] == cost_bound.shape[0] == balance.shape[0]
+            or balance_bound.shape[0] != m or balance_bound.shape[1] != b.n_assets or balance.shape[1] != b.n_assets
+            or not b.n_instruments == position.shape[1] == position_bound.shape[1] == cost.shape[1]
+            or cost_bound.shape[1] != b.n_instruments or b.n_assets == 0):
+        return <int>Status.SHAPE
+    with nogil:
+        for i in range(n):
+            if not (0 <= account[i] < b.n_accounts and 0 <= place[i] < m):
+                status = Status.UNKNOWN
+                break
+            status = moved_by(b, account[i], place[i], position, position_bound, cost, cost_bound, balance,
+                              balance_bound, &atoms[0], &out[i])
+            if status != Status.OK:
+                break
+    return <int>status
+
+
 def changed(Gate gate not None, int64_t since, int64_t[::1] to not None):
     """Write the accounts that events after a sequence number named, ascending; how many, -1: any may have changed."""
     cdef int64_t n = 0, account

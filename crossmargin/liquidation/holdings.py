@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from crossmargin._checks import Integers
+from crossmargin._checks import Floats, Integers
 from crossmargin._core import cascade
 from crossmargin._core.events import Kind
 from crossmargin._core.ledger import Flag
 from crossmargin._core.status import Status
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
+from crossmargin.liquidation.index import Path
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.accounts import Accounts
 from crossmargin.portfolio.book import ORDER
@@ -56,6 +57,16 @@ class EngineHoldings:
             positions={"account": np.repeat(np.arange(n), np.diff(start)), **held},
             balances={"account": owner, **owned}, orders=self.orders(accounts, np.flatnonzero(np.diff(orders))),
         )  # fmt: skip
+
+    def moved(self, accounts: Integers, anchor: Integers, path: Path) -> Floats:
+        """What each surplus changed by at least since its place in the path, shape (n,), quote currency."""
+        instruments = self.engine.instruments
+        sizes = {"position": len(instruments), "cost": len(instruments), "balance": len(instruments.assets)}
+        position, cost, balance = (path.of(source, size) for source, size in sizes.items())
+        atoms, out = np.zeros(sizes["balance"], dtype=np.int64), -path.constants(anchor)
+        status = cascade.moved(self.engine, accounts, anchor, *position, *cost, *balance, atoms, out)
+        raise_for_status(status, "moved")
+        return out
 
     def in_order(self, accounts: Integers, held: Table, owned: Table) -> Book:
         """A book of what the ledger gives in order: nothing to sort, nothing to check again."""

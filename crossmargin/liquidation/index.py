@@ -9,8 +9,9 @@ whatever the method and whatever moved, and an account sleeps while none of its 
 what it moves: accounts lie sorted by distance under each underlying, and those woken once are looked at together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from crossmargin._checks import Floats, Integers
 from crossmargin.instruments import Instruments
 from crossmargin.margin import Prepared
-from crossmargin.margin.plan.change import SurplusChange, UnboundedError, surplus_change
+from crossmargin.margin.plan.surplus_change import SurplusChange, UnboundedError, surplus_change
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.feeds import FEEDS
@@ -30,7 +31,68 @@ BITS = 62
 CHUNK = 1 << 16  # accounts that are valued together
 EARLY = 1e-6  # of a distance, and 1e-9 per cent: figures in float64 are no finer
 
-Holdings = Callable[[Integers], Book]  # the book of some accounts, ascending
+
+class Holdings(Protocol):
+    """What accounts hold; ``accounts`` ascending."""
+
+    def __call__(self, accounts: Integers) -> Book:
+        """Their book, a unit each."""
+        ...
+
+    def moved(self, accounts: Integers, anchor: Integers, path: "Path") -> Floats:
+        """What each surplus changed by at least since its place in the path, shape (n,), quote currency."""
+        ...
+
+
+class BookHoldings:
+    """The units of a book that does not change."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+
+    def __call__(self, accounts: Integers) -> Book:
+        return self.book.taken(accounts)
+
+    def moved(self, accounts: Integers, anchor: Integers, path: "Path") -> Floats:
+        book, found = self.book.taken(accounts), -path.constants(anchor)
+        for source in path.signed:
+            start, item, amount = FEEDS[source](book)
+            unit = np.repeat(np.arange(len(book)), np.diff(start))
+            signed, bound = (rows[-1, item] - rows[anchor[unit], item] for rows in path.of(source))
+            found += np.bincount(unit, amount * signed - np.abs(amount) * bound, minlength=len(book))
+        return np.asarray(found, dtype=np.float64)
+
+
+class Path:
+    """Changes since the first mark, summed: by source the signed figures and the bounds, a row a mark."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.signed = {source: [np.zeros(size)] for source, size in sizes.items()}
+        self.bound = {source: [np.zeros(size)] for source, size in sizes.items()}
+        self.constant = [0.0]
+        self.travelled = [np.zeros(BITS)]
+
+    def __len__(self) -> int:
+        return len(self.constant)
+
+    def add(self, change: SurplusChange | None, step: Floats) -> None:
+        """One mark; without a bound nothing is summed, since everybody is revalued."""
+        given = change or SurplusChange({}, {}, 0.0)
+        for rows, figures in ((self.signed, given.signed), (self.bound, given.by_source)):
+            for source, at in rows.items():
+                at.append(at[-1] + figures.get(source, 0.0))
+        self.constant.append(self.constant[-1] + given.constant)
+        self.travelled.append(self.travelled[-1] + step)
+
+    def of(self, source: str, size: int = 0) -> tuple[Floats, Floats]:
+        """Signed figures and bounds, shape (marks, items); zeros of a source that the method does not read."""
+        none = [np.zeros(size)] * len(self)
+        return np.array(self.signed.get(source, none)), np.array(self.bound.get(source, none))
+
+    def constants(self, anchor: Integers) -> Floats:
+        """What the constants summed to since each place."""
+        return self.constant[-1] - np.array(self.constant)[anchor]
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +116,23 @@ def unit_change(prepared: Prepared) -> SurplusChange | None:
     try:
         for move in PROBES:
             market = moved_market(prepared.instruments, prepared.market, dict.fromkeys(underlyings, move))
-            change = surplus_change(prepared.bound, prepared.remark(market).bound, MAINTENANCE)
-            found.append(scaled(change, 0.01 / abs(move)))
+            found.append(surplus_change(prepared.bound, prepared.remark(market).bound, MAINTENANCE))
     except UnboundedError:
         return None
+    per_cent = [0.01 / abs(move) for move in PROBES]
     return SurplusChange(
-        {name: np.maximum.reduce([c.by_source[name] for c in found]) for name in found[0].by_source},
-        max(c.constant for c in found),
+        {},
+        {
+            source: np.maximum.reduce([c.size(source) * by for c, by in zip(found, per_cent, strict=True)])
+            for source in found[0].sources
+        },
+        max(c.constant * by for c, by in zip(found, per_cent, strict=True)),
     )
 
 
 def moving(prepared: Prepared) -> set[str]:
     """Underlyings that have an index."""
     return {row.underlying for row in prepared.instruments if prepared.market.has("index", row.underlying)}
-
-
-def scaled(change: SurplusChange, by: float) -> SurplusChange:
-    return SurplusChange({name: values * by for name, values in change.by_source.items()}, change.constant * by)
 
 
 def bits_of(instruments: Instruments) -> dict[str, Integers]:
@@ -94,7 +156,7 @@ class LiquidationIndex:
         for first in range(0, n_accounts, CHUNK):
             self.take(np.arange(first, min(first + CHUNK, n_accounts)))
         self.room = self.rooms(np.arange(n_accounts))
-        self.path = [np.zeros(BITS)]  # how far each bit had travelled when accounts were armed
+        self.path = Path(self.sizes())
         self.anchor = np.zeros(n_accounts, dtype=np.int64)  # its place in the path; 0: armed at first
         self.watched = self.room == -np.inf  # armed again since, or always to be looked at
         self.anchor[self.watched] = -1
@@ -104,7 +166,11 @@ class LiquidationIndex:
     @classmethod
     def of_book(cls, prepared: Prepared, book: Book) -> "LiquidationIndex":
         """Over the units of a book."""
-        return cls(prepared, book.taken, len(book))
+        return cls(prepared, BookHoldings(book), len(book))
+
+    def sizes(self) -> dict[str, int]:
+        """How many items each source has whose changes are summed."""
+        return {} if self.unit is None else {name: len(each) for name, each in self.unit.by_source.items()}
 
     def take(self, accounts: Integers) -> None:
         """Value accounts anew, with their exposure and what moves them."""
@@ -126,6 +192,10 @@ class LiquidationIndex:
         """Take in that these accounts hold something else now."""
         for part in chunks(accounts):
             self.take(part)
+        self.arm(accounts)
+
+    def arm(self, accounts: Integers) -> None:
+        """Set the distance of accounts anew, from here on."""
         self.room[accounts], self.anchor[accounts] = self.rooms(accounts), len(self.path) - 1
         self.anchor[accounts[self.anchor[accounts] == 0]] = -1  # at the start of the path, and yet not at first
         self.watched[accounts] = True
@@ -136,11 +206,10 @@ class LiquidationIndex:
 
     def remark(self, fresh: Prepared) -> Found:
         """The same for a method that was made ready over the new market."""
-        step = self.travelled(fresh)
+        change = self.change(fresh)
         self.prepared = fresh
-        bounded = bool(np.isfinite(step).all())
-        self.path.append(self.path[-1] + (step if bounded else 0.0))
-        woken = self.reached() if bounded else np.arange(self.n_accounts)
+        self.path.add(change, self.steps(change) if change else np.zeros(BITS))
+        woken = self.left_in_doubt(self.reached()) if change else np.arange(self.n_accounts)
         self.update(woken)
         surplus = self.surplus[woken]
         return Found(
@@ -157,31 +226,50 @@ class LiquidationIndex:
             found[some] = np.rint(self.surplus[accounts[some]] / atom) < 0
         return found
 
-    def travelled(self, fresh: Prepared) -> Floats:
-        """By bit, the largest change of an item per unit of it; infinite where there is no bound."""
+    def change(self, fresh: Prepared) -> SurplusChange | None:
+        """The change since the last mark; ``None`` where there is no bound, or where something without a unit moved."""
         if self.unit is None:
-            return np.full(BITS, np.inf)
+            return None
         try:
-            change = surplus_change(self.prepared.bound, fresh.bound, MAINTENANCE)
+            found = surplus_change(self.prepared.bound, fresh.bound, MAINTENANCE)
         except UnboundedError:
-            return np.full(BITS, np.inf)
+            return None
+        return found if np.isfinite(self.steps(found)).all() else None
+
+    def steps(self, change: SurplusChange) -> Floats:
+        """By bit, the largest change of an item per unit of it."""
+        assert self.unit is not None
         return np.maximum(distances(change, self.unit, self.bits), ratio(change.constant, self.unit.constant))
+
+    def left_in_doubt(self, accounts: Integers) -> Integers:
+        """Those among accounts whose surplus may be gone; the others sleep on, by what is left of it at least.
+
+        The distance takes every item against the account; here what is linear in the holdings counts as it fell.
+        """
+        anchor = np.maximum(self.anchor[accounts], 0)
+        certain = self.room[accounts] > -np.inf
+        least = self.surplus[accounts] + self.holdings.moved(accounts, anchor, self.path)
+        least -= EARLY * (np.abs(self.surplus[accounts]) + self.exposure[accounts])
+        safe = certain & (least > 0)
+        self.surplus[accounts[safe]] = least[safe]
+        self.arm(accounts[safe])
+        return accounts[~safe]
 
     def reached(self) -> Integers:
         """Accounts that one of their underlyings carried far enough, ascending."""
         hit, watched = np.zeros(self.n_accounts, dtype=bool), np.flatnonzero(self.watched)
         hit[watched] = self.carried(watched) >= self.room[watched]
-        for bit in np.flatnonzero(self.path[-1] > self.path[-2]).tolist():
+        for bit in np.flatnonzero(self.path.travelled[-1] > self.path.travelled[-2]).tolist():
             if bit not in self.queues:
                 moved = self.order[(self.moved_by[self.order] >> bit) & 1 == 1]
                 self.queues[bit] = Queue(moved, self.room[moved])
-            account = self.queues[bit].reached(float(self.path[-1][bit]))
+            account = self.queues[bit].reached(float(self.path.travelled[-1][bit]))
             hit[account[self.anchor[account] == 0]] = True
         return np.flatnonzero(hit)
 
     def carried(self, accounts: Integers) -> Floats:
         """The farthest that one of its underlyings travelled since each account was armed."""
-        path, anchor = np.array(self.path), np.maximum(self.anchor[accounts], 0)
+        path, anchor = np.array(self.path.travelled), np.maximum(self.anchor[accounts], 0)
         farthest = np.zeros(len(accounts))
         for bit in np.flatnonzero(path[-1]).tolist():
             since = np.where((self.moved_by[accounts] >> bit) & 1, path[-1, bit] - path[anchor, bit], 0.0)
@@ -229,8 +317,8 @@ def exposures(book: Book, unit: SurplusChange, bits: Mapping[str, Integers]) -> 
 def distances(change: SurplusChange, unit: SurplusChange, bits: Mapping[str, Integers]) -> Floats:
     """By bit, the largest change of an item in units of it."""
     found = np.zeros(BITS)
-    for source, each in change.by_source.items():
-        np.maximum.at(found, item_bits(source, bits), ratios(each, unit.by_source[source]))
+    for source in change.sources:
+        np.maximum.at(found, item_bits(source, bits), ratios(change.size(source), unit.by_source[source]))
     return found
 
 

@@ -9,7 +9,6 @@ their arguments do. What has no such bound (a branch that jumps, a product of tw
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -284,26 +283,3 @@ RULES: dict[str, Callable[[Changes, Node], Both]] = {
     "concat": concatenated, "total": totalled, "least": passed, "most": passed, "at": read_by_children,
     "round": rounded, "pick": picked, "mul_div": multiplied,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SurplusChange:
-    """``|surplus(new) - surplus(old)| <= constant + sum of |amount| by_source[source][item]``, quote currency."""
-
-    by_source: Mapping[str, Floats]
-    constant: float
-
-
-def surplus_change(old: Binding, new: Binding, level: int) -> SurplusChange:
-    """The bound for equity less requirement at a level (0 initial, 1 maintenance); ``UnboundedError`` where none is."""
-    changes, outputs = Changes(old, new), dict(old.program.outputs)
-    reaches = [at_level(changes.of(outputs[name])[1], level) for name in ("equity", "requirement")]
-    whole = reaches[0].plus(reaches[1])
-    return SurplusChange(changes.source_items(whole), whole.constant)
-
-
-def at_level(reach: Reach, level: int) -> Reach:
-    def pick(_: str, x: Any) -> Array:
-        return x[:, [level]] if x.shape[1] > 1 else x
-
-    return reach.mapped(pick, reach.constant)
