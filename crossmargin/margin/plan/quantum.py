@@ -102,9 +102,9 @@ class Sizes:
     def of_min(self, node: Node, sizes: list[Floats]) -> Floats:
         """Beside what is never negative a minimum is no larger than the other argument, whatever caps it."""
         first, second = map(self.never_negative, node.args)
-        if first and second:
-            return np.minimum(*sizes)
-        return np.maximum(*sizes) if not (first or second) else np.broadcast_to(sizes[1 if first else 0], np.maximum(*sizes).shape)
+        if first != second:
+            return np.broadcast_to(sizes[int(first)], np.broadcast(*sizes).shape)
+        return np.minimum(*sizes) if first else np.maximum(*sizes)
 
     def least_divisor(self, number: int) -> Floats:
         """Least absolute row of a table at each key; what is held divides by a whole number, so by 1 or more."""
