@@ -12,8 +12,12 @@ from conformance.derive_first_accounts import BASE, method_of
 from conformance.rows import load
 from crossmargin import Account as Owner
 from crossmargin import Asset, Instrument, Instruments, Market, Observation, Portfolio
+from crossmargin._core.events import Kind as Event
+from crossmargin._core.status import Status
+from crossmargin.account import Capacity, RiskEngine
 from crossmargin.instruments import Kind, Right, expiry_key
 from crossmargin.liquidation.auction import AuctionTerms, Figures
+from crossmargin.liquidation.sale import account_figures, pay_start_fee, sell_share
 from crossmargin.margin import Prepared
 
 SECOND = 10**9
@@ -111,3 +115,63 @@ class Account:
         lots = {name: round(held.lots * kept) for name, held in self.portfolio.positions.items()}
         balances = {CASH: amount(Fraction(cash) * TIMES)}
         return replace(self, portfolio=self.portfolio.holding(positions=lots, balances=balances))
+
+
+QUANTUM = 2.0**-30  # of TIMES the account: 2**-45 of the row's
+
+
+class LiveAccount:
+    """The same account in an engine, beside a fund, who owes what the fund cannot pay, and bidders with their cash.
+
+    Money of the ledger is ``TIMES`` that of the row; figures and bids are the row's.
+    """
+
+    ACCOUNT, FUND, SHORTFALL, BIDDERS = 0, 1, 2, 3  # handles
+    WEALTH = "100000000"
+
+    def __init__(self, row, *, bidders, quantum=QUANTUM, fund=WEALTH):
+        made = Account.of(row)
+        room = Capacity(accounts=self.BIDDERS + bidders, slots=4, orders=1, journal=0)
+        self.row, self.sold, self.engine = row, 0.0, RiskEngine(made.prepared, quantum=quantum, orders="none", capacity=room)
+        for name in ("row", "fund", "shortfall", *(f"bidder {n}" for n in range(bidders))):
+            self.engine.open(name, CASH)
+        self.holds(made.portfolio)
+        for account in range(self.BIDDERS, self.BIDDERS + bidders):
+            self.done(self.engine.deposit(account, CASH, self.WEALTH))
+        self.done(self.engine.deposit(self.FUND, CASH, fund))
+
+    def holds(self, portfolio):
+        """Bring what the row's account holds from elsewhere."""
+        rows = self.engine.instruments
+        for name, atoms in portfolio.balances.items():
+            self.done(self.engine.event(Event.ADJUST, 0, self.ACCOUNT, rows.asset_index[name], atoms))
+        for name, held in portfolio.positions.items():
+            self.done(self.engine.event(Event.BRING, 0, self.ACCOUNT, rows.index[name], held.lots, held.open_cost))
+
+    @staticmethod
+    def done(status):
+        assert status == Status.OK, Status(status).name
+
+    def at(self, market, seconds):
+        self.done(self.engine.mark(market_at(self.row, market, seconds).seen.values(), time=moment(seconds)))
+
+    @property
+    def figures(self):
+        return self.figures_of(self.ACCOUNT)
+
+    def figures_of(self, account):
+        """The engine's figures of an account, as the row states them."""
+        found = account_figures(self.engine, account)
+        names = ("value", "surplus_maintenance", "cash")
+        return Figures(**{name: getattr(found, name) / TIMES for name in names})
+
+    def pays_fee(self, auction):
+        return pay_start_fee(self.engine, self.ACCOUNT, replace(auction, fee=auction.fee * TIMES), fund=self.FUND)
+
+    def sells(self, bid, number):
+        """A bid of the row's money by the bidder of a number; what it moved."""
+        money = ("price", "payment", "transferred_cash", "reserved", "cash", "fund_pays", "unpaid")
+        scaled = replace(bid, **{name: getattr(bid, name) * TIMES for name in money})
+        self.sold += (1 - self.sold) * bid.share
+        parties = {"fund": self.FUND, "shortfall": self.SHORTFALL}
+        return sell_share(self.engine, self.ACCOUNT, self.BIDDERS + number, scaled, **parties)
