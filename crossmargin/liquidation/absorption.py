@@ -5,13 +5,14 @@ moves, positive or negative, and the account ends with nothing. What the fund ca
 it stands as the debt of the shortfall account, the socialised loss.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crossmargin._checks import Floats, Integers
 from crossmargin.account import RiskEngine
 from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
+from crossmargin.liquidation.ledger_deleveraging import Deleveraged, Ranking, deleverage
 from crossmargin.liquidation.shares import by_unit
 from crossmargin.liquidation.waterfall import Deficit, Waterfall
 from crossmargin.market import Market
@@ -25,27 +26,50 @@ class Absorption:
 
     accounts: int = 0
     from_fund: float = 0.0
+    deleveraged: float = 0.0  # passed on to counterparties
     socialised: float = 0.0
 
 
 def absorb(
-    engine: RiskEngine, holdings: EngineHoldings, accounts: Integers, market: Market, *, fund: int, shortfall: int
-) -> Absorption:
-    """Take over what is worth less than nothing or still holds positions; ``accounts`` ascending, the fund not one."""
+    engine: RiskEngine, holdings: EngineHoldings, accounts: Integers, market: Market, *, fund: int, shortfall: int,
+    ranking: Ranking | None = None,
+) -> Absorption:  # fmt: skip
+    """Take over what is worth less than nothing or still holds positions; ``accounts`` ascending, the fund not one.
+
+    With a ``ranking`` what the fund cannot pay is passed on to counterparties first, as far as positions are open.
+    """
     if not len(accounts):
         return Absorption()
+    passed = Deleveraged()
+    if ranking is not None and fund_is_short(holdings, accounts, market, fund):
+        passed = deleverage(engine, holdings, accounts, market, ranking, fund=fund, apart=(fund, shortfall))
     book = holdings(accounts)
     value, atom = values(book, market), (book.instruments.atom * asset_prices(book.instruments, market))[book.currency]
     taken = (np.diff(book.positions.start) > 0) | (np.rint(value / atom) < 0)
     if not taken.any():
-        return Absorption()
+        return with_passed(Absorption(), passed, holdings, market, fund)
     part, rows = book.taken(np.flatnonzero(taken)), accounts[taken]
     paid, lost = borne(holdings, market, value[taken], fund)
     take_positions(engine, rows, part, market, fund)
     take_balances(engine, rows, holdings(rows), fund)
     atoms, asset, unit = in_atoms(holdings, market, fund, lost)
     apply(engine, transfers(np.array([shortfall]), asset, np.array([atoms]), fund))
-    return Absorption(accounts=len(rows), from_fund=paid * unit, socialised=atoms * unit)
+    found = Absorption(accounts=len(rows), from_fund=paid * unit, socialised=atoms * unit)
+    return with_passed(found, passed, holdings, market, fund)
+
+
+def with_passed(
+    found: Absorption, passed: Deleveraged, holdings: EngineHoldings, market: Market, fund: int
+) -> Absorption:
+    """The same with what was passed on before."""
+    unit = in_atoms(holdings, market, fund, 0.0)[2]
+    return replace(found, from_fund=found.from_fund + passed.from_fund * unit, deleveraged=passed.borne * unit)
+
+
+def fund_is_short(holdings: EngineHoldings, accounts: Integers, market: Market, fund: int) -> bool:
+    """Whether the fund is worth less than what these accounts owe."""
+    owed = -np.minimum(values(holdings(accounts), market), 0.0).sum()
+    return bool(owed > max(float(values(holdings(np.array([fund])), market)[0]), 0.0))
 
 
 def values(book: Book, market: Market) -> Floats:

@@ -15,12 +15,14 @@ import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
+from crossmargin._core import cascade
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
-from crossmargin.liquidation.absorption import Absorption, absorb
+from crossmargin.liquidation.absorption import Absorption, absorb, fund_is_short, values
 from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
 from crossmargin.liquidation.impact import Contagion, Impact, Liquidators, Liquidity, NoImpact, Oracle
 from crossmargin.liquidation.index import Found, LiquidationIndex
+from crossmargin.liquidation.ledger_deleveraging import Ranking
 from crossmargin.liquidation.shares import (
     RESTORED,
     TAKEOVER,
@@ -50,6 +52,7 @@ class CascadeRules:
     contagion: Contagion = field(default_factory=Contagion)
     oracle: Oracle = field(default_factory=Oracle)
     liquidators: Liquidators = field(default_factory=Liquidators)
+    ranking: Ranking | None = None  # by which accounts are deleveraged for what the fund cannot pay; None: nobody is
     max_rounds: int = 1000
 
 
@@ -68,6 +71,7 @@ class Round:
     notional: float
     penalty: float
     from_fund: float
+    deleveraged: float
     socialised: float
     fund: float  # afterwards
 
@@ -154,7 +158,8 @@ class Cascade:
             number=number, factor=self.named(factor), seen=self.named(seen), revalued=len(found.revalued),
             below=len(others), liquidated=closing.liquidated, restored=closing.restored,
             taken_over=closing.taken_over, notional=closing.notional, penalty=closing.penalty,
-            from_fund=closing.absorbed.from_fund, socialised=closing.absorbed.socialised, fund=self.fund_value(),
+            from_fund=closing.absorbed.from_fund, deleveraged=closing.absorbed.deleveraged,
+            socialised=closing.absorbed.socialised, fund=self.fund_value(),
         )  # fmt: skip
         return done, waiting or lagging or moving
 
@@ -189,8 +194,16 @@ class Cascade:
             self.engine.prepared, book, plain, steps=self.rules.steps, penalty=self.rules.penalty,
             thresholds=self.rules.thresholds,
         )  # fmt: skip
-        chosen, cut = self.within_capacity(book, plain, chosen)
+        chosen, cut = self.within_capacity(book, plain, self.left_to_others(book, true, chosen))
         return self.execute(accounts, book, chosen, true, unfinished=cut)
+
+    def left_to_others(self, book: Book, market: Market, chosen: Shares) -> Shares:
+        """Bankrupt accounts that the fund cannot pay for are not closed in the market but against counterparties."""
+        if self.rules.ranking is None or not fund_is_short(self.holdings, self.rows(book), market, self.fund):
+            return chosen
+        bankrupt = values(book, market) < 0
+        share, outcome = np.where(bankrupt, 0.0, chosen.share), np.where(bankrupt, TAKEOVER, chosen.outcome)
+        return Shares(share=share, outcome=outcome)
 
     def within_capacity(self, book: Book, prices: Prices, chosen: Shares) -> tuple[Shares, bool]:
         """Leave what liquidators cannot take this round: the account whose exit is nearest goes last."""
@@ -216,7 +229,7 @@ class Cascade:
         self, accounts: Integers, book: Book, chosen: Shares, true: Market, *, unfinished: bool
     ) -> "Closing":
         """Trade at prices that the round's whole flow moved; then penalties, takeovers and deficits."""
-        table, prepared = book.positions, self.engine.prepared
+        table, prepared, since = book.positions, self.engine.prepared, self.engine.sequence()
         unit = np.repeat(np.arange(len(book)), np.diff(table.start))
         lots = closing_lots(table["lots"], chosen.share[unit])
         flow = self.flow(true, table["instrument"], lots)
@@ -226,9 +239,9 @@ class Cascade:
         notional = by_unit(table, np.abs(lots) * prices.notional[table["instrument"]])
         penalty = self.charge(accounts, book, self.rules.penalty * notional)
         gone = (chosen.outcome == TAKEOVER) | (chosen.share == 1.0)
-        absorbed = absorb(self.engine, self.holdings, accounts[gone], true, fund=self.fund, shortfall=self.shortfall)
-        touched = np.unique(np.concatenate([accounts, [self.fund, self.shortfall]]))
-        self.index.update(touched)
+        absorbed = absorb(self.engine, self.holdings, accounts[gone], true, fund=self.fund, shortfall=self.shortfall,
+                          ranking=self.rules.ranking)  # fmt: skip
+        self.index.update(self.touched(since))
         acted = chosen.outcome != LEFT
         self.liquidated.update(accounts[acted].tolist())
         again = bool((self.index.surplus[accounts] < -currency_atoms(prepared, book)).any())
@@ -237,6 +250,11 @@ class Cascade:
             taken_over=int((chosen.outcome == TAKEOVER).sum()), notional=fsum(notional), penalty=penalty,
             absorbed=absorbed, unfinished=unfinished or again,
         )  # fmt: skip
+
+    def touched(self, since: int) -> Integers:
+        """Accounts that the ledger changed, counterparties among them, ascending."""
+        room = np.zeros(self.engine.capacity.accounts, dtype=np.int64)
+        return room[: cascade.changed(self.engine, since, room)]
 
     def charge(self, accounts: Integers, book: Book, penalty: Floats) -> float:
         """Take penalties for the fund, in atoms of each account's currency rounded up, no more than equity is left."""

@@ -15,6 +15,7 @@ from crossmargin.liquidation.absorption import Absorption, absorb
 from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty, Rule, Smallest, close_out
 from crossmargin.liquidation.holdings import EngineHoldings, apply, transfers
 from crossmargin.liquidation.index import LiquidationIndex
+from crossmargin.liquidation.ledger_deleveraging import Ranking
 from crossmargin.liquidation.narrative import Narrative, breach
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared, Requirement
@@ -44,6 +45,9 @@ class Liquidator:
     limits of each underlying's oracle. Where one fails, the accounts that it moves are not closed on its price; their
     own cancels, deposits and reduce-only orders stay open, and the next mark without a fault looks at them again.
 
+    ``ranking``: by which counterparties are deleveraged for what the fund cannot pay, as far as positions are open;
+    without one nobody is, and it stands as the shortfall account's debt.
+
     An account in liquidation takes what reduces alone (``Trading.REDUCING``) until it is beyond the exit line.
     """
 
@@ -59,11 +63,13 @@ class Liquidator:
         penalty: Penalty | None = None,
         thresholds: Thresholds | None = None,
         guards: Mapping[str, OracleGuard] | None = None,
+        ranking: Ranking | None = None,
     ) -> None:
         self.engine, self.rule = engine, rule or Smallest()
         self.fund, self.liquidator, self.shortfall = (engine.account(n) for n in (fund, liquidator, shortfall))
         check.unique("account", (fund, liquidator, shortfall))
         self.costs, self.penalty = costs or Costs(), penalty or Penalty()
+        self.ranking = ranking
         self.thresholds, self.guards = thresholds or Thresholds(), dict(guards or {})
         self.holdings = EngineHoldings(engine)
         self.index = LiquidationIndex(engine.prepared, self.holdings, len(engine.account_names))
@@ -88,8 +94,8 @@ class Liquidator:
         narratives = [self.close(a, before, doubted.get(a, {})) for a in due.tolist()]
         gone = [a for a in due.tolist() if a not in doubted and self.is_lost(a)]
         absorbed = absorb(self.engine, self.holdings, np.array(gone, dtype=np.int64), after.market,
-                          fund=self.fund, shortfall=self.shortfall)  # fmt: skip
-        self.index.update(np.union1d(due, np.array(sorted(self.apart), dtype=np.int64)))
+                          fund=self.fund, shortfall=self.shortfall, ranking=self.ranking)  # fmt: skip
+        self.refresh()
         self.release()
         names = tuple(self.name(a) for a in doubted)
         return Report(

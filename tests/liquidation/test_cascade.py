@@ -15,6 +15,7 @@ from crossmargin.liquidation.crowd import Crowd, engine_of
 from crossmargin.liquidation.impact import (
     Contagion, DepthImpact, LinearImpact, Liquidators, Liquidity, Oracle, SquareRootImpact,
 )  # fmt: skip
+from crossmargin.liquidation.ledger_deleveraging import BY_RETURN
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.scenario.revalue import moved_market
 
@@ -93,6 +94,30 @@ def test_what_is_short_is_borne_by_the_fund_and_then_by_all():
     assert lost[0] > lost[1] > lost[2] == 0.0
     deficits = [result.total("socialised") + result.total("from_fund") for result in found.values()]
     assert deficits == pytest.approx([deficits[0]] * 3)
+
+
+def test_what_the_fund_cannot_pay_is_passed_on_to_those_who_won():
+    """Deleveraging takes winners' positions at the bankruptcy price: less is socialised, and money stays."""
+    left, passed = cascade(fund=1000.0), cascade(fund=1000.0, ranking=BY_RETURN)
+    before = {a: sum(abs(q) for _, q in rows) for a, rows in held_lots(passed).items()}
+    socialised, found = left.run({"BTC": -0.9}), passed.run({"BTC": -0.9})
+    assert found.total("deleveraged") > 0
+    assert found.total("socialised") < socialised.total("socialised")
+    engine = passed.engine
+    assert not any(engine.imbalance().values())
+    assert not len(below(engine.prepared, passed.holdings(np.arange(N)), {}))
+    after = {a: sum(abs(q) for _, q in rows) for a, rows in held_lots(passed).items()}
+    lost = {a for a in before if after.get(a, 0) < before[a]}
+    assert lost > set(found.accounts.tolist()) & lost  # accounts that nobody liquidated gave positions up
+
+
+def held_lots(run):
+    book = run.holdings(np.arange(N))
+    owner = np.repeat(np.arange(N), np.diff(book.positions.start)).tolist()
+    found = {}
+    for account, item, lots in zip(owner, book.positions["instrument"].tolist(), book.positions["lots"].tolist(), strict=True):
+        found.setdefault(account, []).append((item, lots))
+    return found
 
 
 def test_seeds_repeat_it():
