@@ -11,7 +11,6 @@ import pytest
 from figures import own
 
 FOLDER = Path(os.environ.get("CROSSMARGIN_VECTORS", Path(__file__).resolve().parents[3] / "shared" / "vectors"))
-LIQUIDATION = "closing out, deleveraging and socialised losses belong to crossmargin.liquidation, not built yet"
 
 
 def load(name: str) -> dict[str, Any]:
