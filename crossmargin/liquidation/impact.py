@@ -51,7 +51,8 @@ class SquareRootImpact:
     """``coefficient volatility sign(flow) sqrt(|flow| / depth)``, ``depth`` being the round's ordinary volume.
 
     The square-root law (Almgren, Thum, Hauptmann, Li 2005, Risk 18(7); Toth et al. 2011, Phys. Rev. X 1, 021006);
-    ``permanent`` is the share of it that stays.
+    ``permanent`` is the share of it that stays. The law is of a whole order: taken round by round it moves the price
+    too far for the small flows at a cascade's end, which may then go on without one.
     """
 
     coefficient: float = 1.0
