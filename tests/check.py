@@ -19,9 +19,11 @@ PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 BUILT = ROOT / "build" / "check"
 LEVEL_TESTS = "tests/_core/test_levels.py"  # compares levels, whichever is loaded
-GATE_TESTS = [f"tests/account/test_{name}.py" for name in ("bounds", "gate_machine", "gate_fuzz", "gate_threads")]
+GATE = ("bounds", "gate_machine", "gate_fuzz", "gate_threads", "doubts", "pairs", "reserve")
+GATE_TESTS = [f"tests/account/test_{name}.py" for name in GATE]
+LEDGER_TESTS = [f"tests/liquidation/test_{name}.py" for name in ("holdings", "cascade", "liquidator")]
 KERNEL_TESTS = ["tests/_core", "tests/margin/plan", "tests/margin/sensitivity", "tests/margin/test_delta_gamma_vega.py",
-                *GATE_TESTS]
+                *GATE_TESTS, *LEDGER_TESTS]
 
 
 def runtime(name: str) -> str:
