@@ -14,6 +14,7 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python benchmarks/plan_check.py 4000 200
 	$(BIN)/python benchmarks/venues.py 3 200 1000
+	$(BIN)/python benchmarks/cascade.py 5000
 	$(BIN)/pytest
 
 PEERS := numba lbriv open-source-risk-engine

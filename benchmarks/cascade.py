@@ -96,8 +96,9 @@ def main() -> None:
         (numpy, first), (sparse, second) = others["reduceat"][n], others["sparse"][n]
         if not first == second == row.below:
             sys.exit(f"round {n}: ours closes {row.below} accounts, the peers {first} and {second}")
+        share = row.revalued / len(book)
         lines.append(
-            f"| {row.number} | {row.below} | {row.revalued} | {row.revalued / len(book):.2%} | {seconds:.3f} | {numpy:.2f} "
+            f"| {row.number} | {row.below} | {row.revalued} | {share:.2%} | {seconds:.3f} | {numpy:.2f} "
             f"| {numpy / seconds:.0f} | {sparse:.2f} | {sparse / seconds:.1f} |"
         )
     mine = sum(s for _, s in rounds)
@@ -108,10 +109,10 @@ def main() -> None:
     )
     text = "\n".join(
         [
-            "# A cascade beside peers", "", f"{description()}", "",
-            f"{len(book):,} accounts of 20 positions, 45 scenarios, {len(rounds)} rounds, {len(rounds) / mine:.2f} rounds a second;",
-            f"the index was built in {built:.1f} s. Both peers close the same accounts in every round. Command: `python",
-            f"benchmarks/cascade.py {given.accounts}`; one core.", "", *lines, "",
+            "# A cascade beside peers", "", *(f"- {name}: {text}" for name, text in description()), "",
+            f"{len(book):,} accounts of 20 positions, 45 scenarios, {len(rounds)} rounds, {len(rounds) / mine:.2f} rounds",
+            f"a second; the index was built in {built:.1f} s. Both peers close the same accounts in every round, and nobody",
+            f"else. Command: `python benchmarks/cascade.py {given.accounts}`; one core.", "", *lines, "",
         ]
     )  # fmt: skip
     print(text)

@@ -47,10 +47,10 @@ class NumpyCascade:
         return np.where(lots > 0, low[item], high[item])
 
     def round(self, slip):
-        """Accounts closed and the lots traded by instrument; ``slip``: what the flow moves each price while it trades."""
+        """Accounts closed and the lots traded by instrument; ``slip``: what the flow moves prices while it trades."""
         now = self.surplus(self.item, self.lots, self.cost, self.start, self.cash)
         due = np.flatnonzero(self.open & (np.rint(now * 1e6) < 0))
-        rows = np.concatenate([np.arange(self.start[a], self.start[a + 1]) for a in due]) if len(due) else np.zeros(0, int)
+        rows = np.concatenate([np.zeros(0, int), *(np.arange(self.start[a], self.start[a + 1]) for a in due)])
         start = np.concatenate([[0], np.cumsum(np.diff(self.start)[due])])
         item, lots, cost = self.item[rows], self.lots[rows], self.cost[rows]
         ticks = self.ticks(self.price, item, lots)
