@@ -132,7 +132,8 @@ class LiveAccount:
     def __init__(self, row, *, bidders, quantum=QUANTUM, fund=WEALTH):
         made = Account.of(row)
         room = Capacity(accounts=self.BIDDERS + bidders, slots=4, orders=1, journal=0)
-        self.row, self.sold, self.engine = row, 0.0, RiskEngine(made.prepared, quantum=quantum, orders="none", capacity=room)
+        self.row, self.sold = row, 0.0
+        self.engine = RiskEngine(made.prepared, quantum=quantum, orders="none", capacity=room)
         for name in ("row", "fund", "shortfall", *(f"bidder {n}" for n in range(bidders))):
             self.engine.open(name, CASH)
         self.holds(made.portfolio)

@@ -7,7 +7,7 @@ the venue file with its inner figures as outputs.
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
-from crossmargin import Account, Asset, Book, Instrument, Instruments, Market, Observation
+from crossmargin import Account, Asset, Book, Instrument, Instruments, Market, Observation, Portfolio, Position
 from crossmargin.instruments import Kind
 from crossmargin.liquidation.venues import drift, drift_bankruptcy, drift_spot
 from crossmargin.margin.plan.builder import Builder
@@ -384,3 +384,28 @@ LIQUIDATING = {
     "perp_insurance_fee": perp_insurance_fee, "spot_insurance_fee": spot_insurance_fee,
     "liquidation_fee_ramp": liquidation_fee,
 }  # fmt: skip
+
+
+# ---- rows of liquidation as accounts that lack what the row says -------------------------------------
+
+BUFFER = 5  # less than any row lacks, so that collateral is below the requirement itself
+STATED = {"margin_shortage": 10 * MICRO, "base_amount": 10 * NANO, "margin_ratio": 500 + BUFFER, "oracle": 100 * MICRO,
+          "quote_oracle": MICRO}  # fmt: skip
+
+
+def stated(row, name):
+    """A figure of a row; what it does not give does not matter to it."""
+    return (row["portfolio"] | row["params"] | row["market"]).get(name, STATED[name])
+
+
+def short_account(row):
+    """A position bought at the oracle's price, and the cash that leaves the row's shortage: method and portfolio."""
+    instruments, base, price = instruments_of(), stated(row, "base_amount"), stated(row, "oracle")
+    maintenance = stated(row, "margin_ratio") - BUFFER  # a row's ratio holds the buffer
+    method = method_of(kind=DriftMargin, perp={"initial": 2 * maintenance, "maintenance": maintenance}, buffer=BUFFER)
+    quoted = stated(row, "quote_oracle")
+    prepared = method.prepare(instruments, market_of({TOKEN: price / MICRO, QUOTE: quoted / MICRO}))
+    position = {PERP: Position(base, base * price // NANO)}
+    held = Portfolio.of(instruments, account=Account(id="row", currency=QUOTE), positions=position)
+    cash = -(-(drift.shortage(prepared, held) - stated(row, "margin_shortage")) * MICRO // quoted)
+    return prepared, held.holding(balances={QUOTE: Fraction(cash, MICRO)})
