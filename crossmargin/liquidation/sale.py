@@ -9,9 +9,10 @@ price      to the nearest atom, from the bidder to the account
 payment    to the nearest atom, from the fund to the bidder; what it cannot pay the shortfall account owes
 =========  ==========================================================================================================
 
-A share is rounded toward zero, so nothing passes that is not held, and p = 1 leaves nothing but what is reserved. All
-atoms that leave one account reach another. Money is in atoms, lots are signed. Who may bid is the auction's to say
-(``auction.bidder_requirement``): transfers of a liquidation are not judged.
+Positions are traded at the tick nearest to what they cost, and a transfer makes up for the difference; no mark is
+needed. A share is rounded toward zero, as at the venue, so nothing passes that is not held, and p = 1 leaves nothing
+but what is reserved. All atoms that leave one account reach another. Money is in atoms, lots are signed. Who may bid
+is the auction's to say (``auction.bidder_requirement``): transfers of a liquidation are not judged.
 
 Source: Derive v2-core at commit 7736900, src/liquidation/DutchAuction.sol, src/risk-managers/BaseManager.sol.
 """

@@ -26,9 +26,10 @@ from crossmargin.liquidation.venues.drift_bankruptcy import (
     deposit_index_delta,
     deposits_of,
 )
-from crossmargin.liquidation.venues.dydx import LiquidationFill
+from crossmargin.liquidation.venues.dydx import LiquidationFill, contract
 from crossmargin.liquidation.venues.dydx_deleveraging import Deleveraging
 from crossmargin.venues.drift_tables import BASE_ONE, PRICE_ONE
+from crossmargin.venues.dydx_tables import lot_base
 
 INDEX = 10**INDEX_DECIMALS  # of the ledger's balances, which earn by events and not by an index
 
@@ -141,11 +142,11 @@ def cover_token_loss(engine: RiskEngine, account: int, asset: str, *, fund: int)
 # ---- dYdX v4 --------------------------------------------------------------------------------------
 
 
-def take_fill(engine: RiskEngine, account: int, fill: LiquidationFill, lots: int, *, taker: int, fund: int) -> None:
-    """Apply a fill of ``lots`` (signed) with another account, and what it brings or costs the insurance fund."""
-    asset = settlement_of(engine, fill.instrument)
+def take_fill(engine: RiskEngine, account: int, fill: LiquidationFill, *, taker: int, fund: int) -> None:
+    """Apply a fill with another account, and what it brings or costs the insurance fund."""
+    lots = fill.base // lot_base(*contract(engine.prepared, fill.instrument))  # whole lots filled
     traded = for_quote(engine, account, taker, fill.instrument, lots, fill.quote)
-    apply(engine, traded, moved(account, fund, asset, fill.insurance))
+    apply(engine, traded, moved(account, fund, settlement_of(engine, fill.instrument), fill.insurance))
 
 
 def for_quote(engine: RiskEngine, account: int, other: int, instrument: str, lots: int, quote: int) -> Integers:

@@ -45,6 +45,7 @@ from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
 from crossmargin.liquidation.auction import Auction, Phase, bidder_requirement, buffer_margin
 from crossmargin.liquidation.holdings import apply
+from crossmargin.liquidation.liquidator import Liquidator
 from crossmargin.liquidation.sale import portfolio_of
 from crossmargin.liquidation.venue_events import (
     cover_perp_loss,
@@ -144,6 +145,39 @@ def test_what_the_account_gives_the_bidder_has(row):
         agree(atoms / 10**9 / TIMES, bid.transferred_cash, step["t"], tolerance=1e-9 / TIMES)
         agree(live.figures.cash, bid.cash, step["t"], tolerance=2e-9 / TIMES)
         assert engine.portfolio("shortfall").balances == {}
+
+
+@pytest.mark.parametrize("row", RUNS)
+def test_a_liquidator_has_nothing_left_to_close(row):
+    """Its index has the account below maintenance when the auction starts; after the bid its look finds nobody."""
+    live = LiveAccount(row, bidders=1)
+    watch = Liquidator(live.engine, fund="fund", liquidator="bidder 0", shortfall="shortfall")
+    assert watch.index.remark(live.engine.prepared).liquidatable.tolist() == [live.ACCOUNT]
+    auction = Auction.start(terms_of(row["params"]["auction"]), live.figures, moment(0))
+    live.pays_fee(auction)
+    bid = auction.bid(live.figures, 1.0, moment(0), live.figures_of(live.FUND).cash)
+    live.sells(bid, 0)
+    assert bid.ends and watch.look().narratives == ()
+    assert watch.index.remark(live.engine.prepared).liquidatable.tolist() == []
+
+
+@pytest.mark.parametrize("row", rows("derive_auction", called("sim_Insolvent")))
+def test_what_the_fund_cannot_pay_is_owed(row):
+    """The bidder has all of its payment; the fund is empty, and the shortfall account owes the rest."""
+    live, step = LiveAccount(row, bidders=1, fund="1000"), row["expected"]["steps"][-1]
+    before = totals(live.engine)
+    auction = Auction.start(terms_of(row["params"]["auction"]), live.figures, moment(0))
+    live.at(step["market"], step["t"])
+    bid = auction.bid(live.figures, 1.0, moment(step["t"]), live.figures_of(live.FUND).cash)
+    sale = live.sells(bid, 0)
+    conserved(live.engine, before)
+    assert sale.from_fund == 1000 * 10**9 and sale.unpaid > 0
+    assert live.engine.portfolio("fund").balances == {}
+    assert live.engine.portfolio("shortfall").balances == {CASH: -sale.unpaid}
+    brought = int(live.WEALTH) * 10**9 + sale.balances[CASH]
+    assert live.engine.portfolio("bidder 0").balances == {CASH: brought + sale.from_fund + sale.unpaid}
+    agree((sale.from_fund + sale.unpaid) / 10**9 / TIMES, bid.payment, "payment", tolerance=1e-9 / TIMES)
+    assert live.engine.portfolio("row").positions == live.engine.portfolio("row").balances == {}
 
 
 # ---- accounts in an engine --------------------------------------------------------------------------
@@ -517,7 +551,7 @@ def test_the_insurance_of_a_row_at_the_fund(row):
     )  # fmt: skip
     assert dydx.fill_outcome(fill, dydx.BlockUse(), dydx.LiquidationRules(), fund) is dydx.FillOutcome.ACCEPTED
     collateral = risk(engine.prepared, mine).net_collateral
-    take_fill(engine, ROW, fill, lots, taker=OTHER, fund=FUND)
+    take_fill(engine, ROW, fill, taker=OTHER, fund=FUND)
     conserved(engine, before)
     expected = int(row["expected"]["insurance_fund_delta"])
     assert owned(engine, FUND, "USDC") - fund == expected
