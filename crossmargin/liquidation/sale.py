@@ -3,7 +3,7 @@
 A bid of share p moves, in this order:
 
 =========  ==========================================================================================================
-positions  ``trunc(p lots)`` of each with their share of the open cost: neither side's profit is realised by it
+positions  ``trunc(p lots)`` of each with their share of the open cost: the account realises no profit by it
 balances   ``trunc(p atoms)`` of each, debts too; of the account's currency only what is not reserved
 price      to the nearest atom, from the bidder to the account
 payment    to the nearest atom, from the fund to the bidder; what it cannot pay the shortfall account owes

@@ -398,9 +398,9 @@ def stated(row, name):
     return (row["portfolio"] | row["params"] | row["market"]).get(name, STATED[name])
 
 
-def short_account(row):
-    """A position bought at the oracle's price, and the cash that leaves the row's shortage: method and portfolio."""
-    instruments, base, price = instruments_of(), stated(row, "base_amount"), stated(row, "oracle")
+def lacking_account(row, side=1):
+    """A position opened at the oracle's price, and the cash that leaves the row's shortage: method and portfolio."""
+    instruments, base, price = instruments_of(), side * stated(row, "base_amount"), stated(row, "oracle")
     maintenance = stated(row, "margin_ratio") - BUFFER  # a row's ratio holds the buffer
     method = method_of(kind=DriftMargin, perp={"initial": 2 * maintenance, "maintenance": maintenance}, buffer=BUFFER)
     quoted = stated(row, "quote_oracle")

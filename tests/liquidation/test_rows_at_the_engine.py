@@ -32,11 +32,11 @@ from conformance.drift_accounts import (
     instruments_of,
     market_of,
     method_of,
-    short_account,
+    lacking_account,
     sides,
 )
 from conformance.dydx_accounts import PERP as BLOCK_PERP
-from conformance.dydx_accounts import block_account, liquidated_account
+from conformance.dydx_accounts import block_account, desk, liquidated_account
 from conformance.rows import agree, called, rows
 
 from crossmargin import Account, Asset, Instruments, InvalidInputError, Portfolio, Position
@@ -62,6 +62,7 @@ from crossmargin.liquidation.venues.drift_bankruptcy import is_bankrupt, perp_lo
 from crossmargin.venues.drift import DriftMargin
 from crossmargin.venues.drift_parameters import SpotMarket
 from crossmargin.venues.dydx import risk
+from crossmargin.venues.dydx_parameters import LiquidityTier
 
 
 def totals(engine):
@@ -223,9 +224,9 @@ def rich(prepared):
     return Portfolio.of(prepared.instruments, account=Account(id="rich", currency=QUOTE), balances={QUOTE: 10**6})
 
 
-def step_at_the_engine(row, rules, *, elapsed=0):
+def step_at_the_engine(row, rules, *, elapsed=0, side=1):
     """The row's account opened, stepped once by the venue's rule over what the engine holds: engine, position, step."""
-    prepared, held = short_account(row)
+    prepared, held = lacking_account(row, side)
     engine = opened(prepared, held, rich(prepared), rich(prepared))
     before, mine = totals(engine), portfolio_of(engine, ROW)
     lacked, position = drift.shortage(engine.prepared, mine), drift.perp_position(engine.prepared, mine, PERP)
@@ -240,26 +241,32 @@ def step_at_the_engine(row, rules, *, elapsed=0):
     return engine, lacked, position, step
 
 
+# Each below a unit: of the trade's value, and in the plan of what stays, of the position's value, its requirement, the
+# buffer of that, the profit and the balance in quote currency. A base less than a unit short frees less than a tenth.
+FLOORS = 6
+
+
 def left_over(engine):
     """Collateral less requirement, each with its buffer, by the plan over the engine's holdings, quote 1e-6."""
     values = engine.prepared.exact(portfolio_of(engine, ROW))
     return int((values["equity_with_buffer"][1] - values["requirement_with_buffer"][1]) * MICRO)
 
 
+@pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("row", rows("drift_v2", called("base_to_cover"), kind="fragment"))
-def test_the_base_of_a_row_covers_the_shortage(row):
+def test_the_base_of_a_row_covers_the_shortage(row, side):
     """What is traded is the row's base; then collateral is the requirement, but for what a floor of base frees."""
     p = row["params"]
     rules = drift.LiquidationRules(liquidator_fee=p["liquidator_fee"], insurance_fee=p["if_fee"])
-    engine, lacked, position, step = step_at_the_engine(row, rules)
+    engine, lacked, position, step = step_at_the_engine(row, rules, side=side)
     assert lacked == row["portfolio"]["margin_shortage"]
     assert position.ratio == p["margin_ratio"]
-    held = short_account(row)[1].positions[PERP].lots
+    held = lacking_account(row, side)[1].positions[PERP].lots
     traded = held - portfolio_of(engine, ROW).positions[PERP].lots
-    assert traded == row["expected"]["value"]
+    assert traded == side * row["expected"]["value"]
     assert portfolio_of(engine, OTHER).positions[PERP].lots == traded
     assert step.covers and not step.whole
-    assert -2 <= left_over(engine) <= 2  # floors of base, value and requirement, each below a unit
+    assert abs(left_over(engine)) <= FLOORS
     assert not drift.liquidatable(engine.prepared, portfolio_of(engine, ROW))
 
 
@@ -276,9 +283,9 @@ def test_the_insurance_fee_of_a_row_reaches_the_fund(row):
     got = owned(engine, FUND, QUOTE) - 10**6 * MICRO
     assert got == step.value * row["expected"]["value"] // MICRO
     if step.covers:
-        assert -2 <= left_over(engine) <= 2
+        assert abs(left_over(engine)) <= FLOORS
     else:  # the liquidator's fee is more than the ratio frees: all of the position goes, and more than the cash
-        cash = short_account(row)[1].balances[QUOTE]
+        cash = lacking_account(row)[1].balances[QUOTE]
         assert step.whole and is_bankrupt(portfolio_of(engine, ROW))
         assert portfolio_of(engine, ROW).balances == {QUOTE: cash - step.liquidator_fee}
 
@@ -316,7 +323,7 @@ def test_a_step_of_less_than_a_lot_is_refused():
 def test_the_ledger_realises_what_the_venue_keeps_in_the_position():
     """Collateral less requirement is the same; Drift asks its buffer of all the loss, here of the rest."""
     row = {"params": {}, "portfolio": {}, "market": {}}
-    prepared, even = short_account(row)
+    prepared, even = lacking_account(row)
     # 200 lost, some 5 lacked
     held = even.holding(positions={PERP: Position(10 * NANO, 1_200 * MICRO)}, balances={QUOTE: 245})
     position, lacked = drift.perp_position(prepared, held, PERP), drift.shortage(prepared, held)
@@ -334,7 +341,7 @@ def test_the_ledger_realises_what_the_venue_keeps_in_the_position():
     assert rest < 200 * MICRO
     for found, loss in zip(buffers, (rest, lost), strict=True):
         assert abs(found - loss * prepared.method.buffer // 10_000) <= 1
-    assert left_over(engine) >= -2 and step.covers
+    assert left_over(engine) >= -FLOORS and step.covers
 
 
 # ---- Drift: losses ------------------------------------------------------------------------------
@@ -382,6 +389,27 @@ def test_insurance_and_fees_pay_first():
     conserved(engine, before)
     assert paid == {OTHER: 18, 4: 12}  # 30 over 5: 6 a base
     assert [owned(engine, account, QUOTE) for account in range(5)] == [0, -18, 1, 0, -12]
+
+
+def test_a_holder_pays_funding_up_to_the_atom():
+    """Of 100 over a base of 1.500000004: funding of 66.666667, rounded up for each; what is over reaches the fund."""
+    bases = (NANO + 1, -(NANO // 2 + 3))
+    engine = desk_of(lots=(0, bases[0], 0, 0, bases[1]), cash=(-100, 0, 0, 0, 0))
+    before = totals(engine)
+    found = perp_loss(100, insurance_fund=0, insurance_left=0, fee_pool=0, base_long=bases[0], base_short=bases[1])
+    assert found.funding == 67_000
+    assert cover_perp_loss(engine, ROW, PERP, found, fund=FUND, fee_pool=POOL) == {OTHER: 68, 4: 34}
+    conserved(engine, before)
+    assert [owned(engine, account, QUOTE) for account in range(5)] == [0, -68, 2, 0, -34]
+
+
+def test_open_interest_is_of_one_perpetual():
+    coins = {"BTC": (Fraction(50_000), -8), "ETH": (Fraction(3_000), -9)}
+    tier = LiquidityTier(initial=200_000, maintenance_fraction=500_000)
+    cases = [desk(coins, tier=tier, positions={"BTC": n, "ETH": -2 * n}) for n in (5, -3, 4)]
+    engine = opened(cases[0].prepared, *(case.portfolio for case in cases))
+    assert open_base(engine, "BTC-USD") == (90, -30)  # ten times 1e-9 in 1e-8
+    assert open_base(engine, "ETH-USD") == (6, -18)
 
 
 def test_holders_that_left_since_are_refused_before_anything_moves():

@@ -207,9 +207,15 @@ def test_a_bidder_without_room_is_refused_before_anything_moves():
     with pytest.raises(InvalidInputError, match="instruments of the bidder must be at most 2, was 3"):
         sell_share(engine, 0, 1, bid_of(0.5, 3.0), fund=2, shortfall=3)
     assert everything(engine) == before
+    assert engine.event(Kind.REST, 0, 2, 7, items[2], 1, 10, 0) == Status.OK  # an order takes room as a position does
+    with pytest.raises(InvalidInputError, match="instruments of the bidder must be at most 2, was 3"):
+        sell_share(engine, 0, 2, bid_of(0.5, 3.0), fund=1, shortfall=3)
+    assert everything(engine) == before
     sale = sell_share(engine, 0, 1, bid_of(0.01, 3.0), fund=2, shortfall=3)  # no whole lot of it: no room needed
     assert not any(held.lots for held in sale.positions.values())
     assert everything(engine)[0] == before[0]
+    sell_share(engine, 0, 3, bid_of(0.5), fund=1, shortfall=2)  # room for both, and for no more
+    assert len(portfolio_of(engine, 3).positions) == 2
 
 
 def test_an_account_that_was_never_opened_is_refused():
