@@ -1,20 +1,31 @@
 """Commands: tables and data, one-line errors with exit code 2, and never a traceback."""
 
+import io
 import json
 import math
 import subprocess
 import sys
 import sysconfig
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+import crossmargin as cm
 from conftest import FACTOR
 from crossmargin import cli
 from crossmargin.account import impact, liquidation_prices
 from crossmargin.errors import InvalidInputError
+from crossmargin.liquidation.cascade import CascadeRules
+from crossmargin.liquidation.comparison import compare_methods, same_usage
+from crossmargin.liquidation.crowd import Crowd
+from crossmargin.liquidation.impact import LinearImpact
+from crossmargin.portfolio.portfolio import fill_cost
+from crossmargin.scenario.revalue import moved_market
 from strategies import desk, encoded, method_of, small
 from test_snapshot import HOSTILE, PLACES, TEXT, changed, mutations, values
 
@@ -203,7 +214,7 @@ def test_help_explains_the_commands(run):
     ("arguments", "message"),
     [
         ((), "Missing command."),
-        (("cascade",), "No such command 'cascade'."),
+        (("avalanche",), "No such command 'avalanche'."),
         (("margin",), "Missing argument 'FILE'."),
         (("margin", "{file}", "--bogus"), "No such option: --bogus"),
         (("margin", "{file}", "more"), "Got unexpected extra argument"),
@@ -507,3 +518,280 @@ def test_simm_names_what_it_cannot_read(run, tmp_path):
     packed = tmp_path / "packed.xml.gz"
     packed.write_bytes(b"not gzip")
     assert "calibration must be text, or gzipped text" in refused(run("simm", absent, "--calibration", packed))
+
+
+# ---------------------------------------------------------------- liquidate
+OPTIONS = SEEDS / "eth-options.json"
+
+
+def asked(name, method, moves=None):
+    """Portfolio, market after the moves, and method of an example file."""
+    desk = cm.load(SEEDS / f"{name}.json")
+    market = moved_market(desk.instruments, desk.market, moves) if moves else desk.market
+    return desk.portfolio, market, cm.margin.load_method(desk.methods[method])
+
+
+def arguments_of(method, moves):
+    return ["--method", method, *(f"--shock={name}={move}" for name, move in moves.items())]
+
+
+STATES = [
+    ("crypto", "portfolio", {}, "healthy"),
+    ("eth-options", "isolated", {}, "margin call"),
+    ("market-maker", "isolated", {}, "liquidatable"),
+    ("eth-options", "portfolio", {"ETH": 2.0}, "bankrupt"),
+    ("crypto", "tiered", {"BTC": -0.3, "ETH": 1.5}, "liquidatable"),
+]
+
+
+@pytest.mark.parametrize(("name", "method", "moves", "state"), STATES)
+def test_liquidate_as_data(run, name, method, moves, state):
+    portfolio, market, margin = asked(name, method, moves)
+    expected = margin.requirement(portfolio, market)
+    data = data_of(run("liquidate", SEEDS / f"{name}.json", *arguments_of(method, moves), "--json"))
+    assert (data["state"], data["shock"], data["method"]) == (state, moves, method)
+    for figure in ("equity_maintenance", "maintenance", "surplus_initial", "surplus_maintenance"):
+        assert data[figure] == getattr(expected, figure)
+    for prices in data["prices"]:
+        for side, figure in (("liquidation", "surplus_maintenance"), ("bankruptcy", "equity_maintenance")):
+            for price in prices[side]["all_prices"]:
+                there = moved_market(portfolio.instruments, market, {prices["underlying"]: price / prices["index"] - 1})
+                found = getattr(margin.requirement(portfolio, there), figure)
+                assert found == pytest.approx(0, abs=1e-6 * max(abs(expected.equity_maintenance), expected.maintenance))
+    below = expected.surplus_maintenance < 0
+    assert (data["close_out"] is not None) == (data["deposit"] is not None) == below
+    assert data["deposit"] == (-expected.surplus_maintenance if below else None)
+    assert (data["breach"] is not None) == (below and bool(moves))
+
+
+@pytest.mark.parametrize("rule", ["smallest", "share", "staged", "whole"])
+def test_the_steps_of_a_close_out_lead_to_its_end(run, rule):
+    """Booked at their prices, trade by trade, they leave the surplus that the last step names."""
+    moves = {"ETH": 0.3}
+    portfolio, market, margin = asked("eth-options", "isolated", moves)
+    terms = ["--rule", rule, "--penalty", "0.01", "--half-spread", "0.002"]
+    data = data_of(run("liquidate", OPTIONS, *arguments_of("isolated", moves), *terms, "--json"))
+    closed = data["close_out"]
+    assert closed["outcome"] == "restored"
+    held = {name: [p.lots, p.open_cost] for name, p in portfolio.positions.items()}
+    cash, paid = portfolio.balances["USDC"], 0
+    for number, step in enumerate(closed["steps"]):
+        assert step["reason"]
+        if number:
+            assert step["surplus_before"] == closed["steps"][number - 1]["surplus_after"]
+        for trade in step["trades"]:
+            row = portfolio.instruments.instrument(trade["instrument"])
+            ticks = Fraction(trade["price"]) / row.tick
+            assert ticks.denominator == 1
+            cost = fill_cost(row, 6, trade["lots"], int(ticks))
+            held[row.id][0] += trade["lots"]
+            held[row.id][1] += cost  # all of it: equity is the same, wherever a profit stands
+            paid += ceil(Fraction("0.01") * abs(cost))
+    assert [(p["asset"], Fraction(p["liquidator"]), Fraction(p["fund"])) for p in closed["payments"]] == [
+        ("USDC", 0, Fraction(paid, 10**6))
+    ]
+    after = portfolio.holding(
+        positions={name: cm.Position(*pair) for name, pair in held.items()},
+        balances={"USDC": Fraction(cash - paid, 10**6)},
+    )  # fmt: skip
+    end = margin.requirement(after, market).surplus_maintenance
+    assert end == pytest.approx(closed["surplus_maintenance"], abs=1e-4) == closed["steps"][-1]["surplus_after"]
+
+
+def test_liquidate_says_that_a_healthy_account_is_and_how_far_it_is(run):
+    code, out, err = run("liquidate", OPTIONS)
+    assert (code, err) == (0, "")
+    assert "options: healthy, its equity covers the initial margin, nothing is closed" in out
+    portfolio, market, margin = asked("eth-options", "portfolio")
+    [price] = liquidation_prices(portfolio, market, margin)
+    move = price.above / price.index - 1
+    assert f"{price.above:,.2f} ({move:+.1%})" in out
+    assert f"it is liquidated at {move:+.2%} (ETH {price.above:,.2f})" in out  # the only underlying
+    assert "Close-out" not in out
+
+
+def test_liquidate_tells_steps_reasons_penalty_and_deposit(run):
+    code, out, err = run("liquidate", OPTIONS, "--method", "isolated", "--shock", "ETH=0.3", "--penalty", "0.005")
+    assert (code, err) == (0, "")
+    for text in (
+        "Liquidation of options under isolated after ETH +30.00%",
+        "options: liquidatable, its equity is below the maintenance margin",
+        "ETH-20240703-2700-C lost most",
+        "most surplus per cost",
+        "restored: maintenance is met",
+        "insurance fund",
+        "a deposit of 65,706.04 USDC before it would have avoided it",
+    ):
+        assert text in out
+
+
+def test_liquidate_knows_the_methods_of_venues(run):
+    data = data_of(run("liquidate", OPTIONS, "--method", "Derive portfolio v2", "--json"))
+    compared = data_of(run("compare", OPTIONS, "--json"))["methods"]["Derive portfolio v2"]
+    assert data["maintenance"] == compared["maintenance"]
+
+
+def test_the_readme_shows_what_liquidate_prints(run):
+    readme = (SEEDS.parent / "README.md").read_text()
+    first, _, block = readme.partition("$ crossmargin liquidate ")[2].partition("```")[0].partition("\n")
+    _, out, _ = run("liquidate", *first.split())
+    assert [line.rstrip() for line in out.splitlines()] == [line.rstrip() for line in block.splitlines()]
+
+
+UNFIT = [
+    (["--shock", "BTC"], "shock must read UNDERLYING=NUMBER, was 'BTC'"),
+    (["--shock", "BTC=x"], "shock must read UNDERLYING=NUMBER, was 'BTC=x'"),
+    (["--shock", "DOGE=0.1"], "shock must be one of BTC, ETH, was 'DOGE'"),
+    (["--shock", "BTC=nan"], "shock must be finite, was nan of 'BTC'"),
+    (["--shock", "BTC=-1"], "shock must be > -1, was -1.0 of 'BTC'"),
+    (["--shock", "BTC=0.1", "--shock", "BTC=0.2"], "shock must be unique, was 'BTC' at row 1"),
+    (["--penalty", "1.5"], "penalty must lie in [0, 1], was 1.5"),
+    (["--penalty", "nan"], "penalty must be finite, was nan"),
+    (["--method", "nope"], "method must name a known method of the file or of a venue, was 'nope'"),
+    (["--html", "/no/such/folder/a.html"], "html must be a file in a folder that exists, was '/no/such/folder/a.html'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), UNFIT)
+def test_unfit_arguments_are_one_line(run, arguments, message):
+    shock = [] if "--shock" in arguments else ["--shock", "BTC=0.1"]
+    assert refused(run("liquidate", SEEDS / "crypto.json", *arguments)) == message
+    assert refused(run("cascade", SEEDS / "crypto.json", *shock, *arguments)) == message
+
+
+def test_unfit_terms_of_a_close_out_are_one_line(run):
+    assert refused(run("liquidate", OPTIONS, "--rule", "fast")) == (
+        "rule must name a known rule (smallest, share, staged, whole), was 'fast'"
+    )
+    assert refused(run("liquidate", OPTIONS, "--half-spread", "-0.1")) == "half_spread must lie in [0, 1], was -0.1"
+
+
+# ---------------------------------------------------------------- cascade
+SMALL = ["--accounts", "300", "--seed", "3"]
+
+
+def crowd_of(run, *arguments, name="eth-options", shock="ETH=0.3"):
+    return data_of(run("cascade", SEEDS / f"{name}.json", "--shock", shock, *SMALL, *arguments, "--json"))
+
+
+def test_a_cascade_is_what_the_library_runs(run):
+    data = crowd_of(run, "--method", "isolated", "--method", "portfolio", "--depth", "ETH=1e9", "--fund", "50000")
+    desk = cm.load(OPTIONS)
+    methods = {
+        name: cm.margin.load_method(desk.methods[name]).prepare(desk.instruments, desk.market)
+        for name in ("isolated", "portfolio")
+    }
+    books = same_usage(methods, Crowd(accounts=300, seed=3), "USDC")
+    rules = CascadeRules(impact=LinearImpact(), max_rounds=100)
+    found = compare_methods(methods, books, {"ETH": 0.3}, depth={"ETH": 1e9}, fund=50_000.0, rules=rules, seed=3)
+    assert list(data["methods"]) == list(methods)
+    for name, outcome in found.items():
+        told = data["methods"][name]
+        assert told["accounts_liquidated"] == len(outcome.result.accounts) > 0
+        assert told["ended"] == outcome.result.ended
+        for row, known in zip(told["rounds"], outcome.result.rounds, strict=True):
+            assert (row["liquidated"], row["notional"], row["factor"]) == (known.liquidated, known.notional, known.factor)
+    assert (data["accounts"], data["seed"], data["depth"]) == ("made", 3, {"ETH": 1e9})
+
+
+@pytest.mark.parametrize(("name", "shock"), [("crypto", "BTC=-0.2"), ("market-maker", "SPX=-0.1"), ("eth-options", "ETH=0.2")])
+def test_a_seed_repeats_a_cascade(run, name, shock):
+    one, again = (crowd_of(run, "--noise", "0.01", "--rounds", "5", name=name, shock=shock) for _ in range(2))
+    assert one == again
+    assert crowd_of(run, "--noise", "0.01", "--rounds", "5", "--seed", "4", name=name, shock=shock)["methods"] != one["methods"]
+
+
+def test_what_a_method_cannot_hold_is_left_out_with_a_sentence(run):
+    data = crowd_of(run, "--method", "Hyperliquid cross", "--method", "portfolio")
+    assert data["instruments"] == ["ETH-USDC-PERPETUAL"]
+    assert set(data["left_out"]["Hyperliquid cross"]) == {row.id for row in cm.load(OPTIONS).instruments} - {"ETH-USDC-PERPETUAL"}
+    assert data["left_out"]["portfolio"] == {}
+    code, out, err = run("cascade", OPTIONS, "--shock", "ETH=0.3", *SMALL, "--method", "Hyperliquid cross")
+    assert (code, err) == (0, "")
+    assert "left out, since Hyperliquid cross cannot hold them: ETH-20240703-2375-P, " in out
+
+
+def test_a_cascade_says_that_its_accounts_are_made(run):
+    code, out, err = run("cascade", OPTIONS, "--shock", "ETH=0.3", *SMALL, "--rounds", "1", "--depth", "1e8")
+    assert (code, err) == (0, "")
+    assert "The accounts are made, not those of the file: 300 drawn with seed 3" in out
+    assert "portfolio: stopped after 1 rounds, accounts still below maintenance" in out
+    for text in ("socialised", "Totals, USD", "depth ETH 100,000,000", "impact linear (permanent 1, temporary 0.5)"):
+        assert text in out
+
+
+def test_the_same_cash_under_all_methods(run):
+    both = ["--method", "isolated", "--method", "portfolio"]
+    usage, cash = crowd_of(run, *both)["methods"], crowd_of(run, *both, "--same-cash")["methods"]
+    assert usage["portfolio"]["equity"] < usage["isolated"]["equity"]
+    assert cash["portfolio"]["equity"] == cash["isolated"]["equity"]
+    assert cash["portfolio"]["accounts_liquidated"] < cash["isolated"]["accounts_liquidated"]
+
+
+def test_impact_oracle_and_liquidators_reach_the_run(run):
+    plain = crowd_of(run, "--impact", "none")["methods"]["portfolio"]["rounds"]
+    assert {row["factor"]["ETH"] for row in plain} == {1.3}
+    late = crowd_of(run, "--impact", "none", "--delay", "2", "--lag", "1")["methods"]["portfolio"]["rounds"]
+    assert [row["liquidated"] for row in late[:3]] == [0, 0, 0]
+    assert late[0]["seen"]["ETH"] == 1.0
+    assert late[3]["liquidated"] == plain[0]["liquidated"] > 0
+    slow = crowd_of(run, "--impact", "root", "--permanent", "0.5", "--capacity", "1000000")
+    assert slow["rules"] == {
+        "impact": "SquareRootImpact", "coefficient": 1.0, "permanent": 0.5, "penalty": 0.005, "lag": 0, "noise": 0.0,
+        "delay": 0, "capacity": 1000000.0, "deleverage": False, "max_rounds": 100,
+    }  # fmt: skip
+    assert len(slow["methods"]["portfolio"]["rounds"]) > len(plain)
+    assert crowd_of(run)["rules"]["capacity_reason"] == "no limit"
+
+
+def test_what_the_fund_cannot_pay_may_be_passed_on(run):
+    plain, passed = (crowd_of(run, *more, shock="ETH=1.0")["methods"]["portfolio"]["totals"] for more in ([], ["--deleverage"]))
+    assert plain["deleveraged"] == 0.0 < passed["deleveraged"]
+    assert passed["socialised"] < plain["socialised"]
+
+
+IMPOSSIBLE = [
+    (["--seed", "-1"], "seed must lie in [0, 9223372036854775807], was -1"),
+    (["--accounts", "0"], "accounts must lie in [1, 1000000], was 0"),
+    (["--positions", "0"], "positions must lie in [1, 9223372036854775807], was 0"),
+    (["--headroom", "nan"], "headroom must be finite, was nan"),
+    (["--size", "-1"], "size must be > 0, was -1.0"),
+    (["--size", "1e300"], "figures of the file must be such that every answer is finite, was beyond all figures of float64"),
+    (["--depth", "x"], "depth must read UNDERLYING=NUMBER, was 'x'"),
+    (["--depth", "DOGE=1"], "depth must be one of BTC, ETH, was 'DOGE'"),
+    (["--depth", "0"], "depth must be > 0, was 0.0 of 'BTC'"),
+    (["--depth", "1e9", "--depth", "2e9"], "depth must be unique, was 'for all' at row 1"),
+    (["--impact", "cubic"], "impact must name a known impact (linear, root, none), was 'cubic'"),
+    (["--impact", "root", "--temporary", "1"], "temporary must be left out of impact root, was 1.0"),
+    (["--permanent", "-1"], "permanent must be >= 0, was -1.0"),
+    (["--lag", "-1"], "lag must lie in [0, 9223372036854775807], was -1"),
+    (["--noise", "-1"], "noise must be >= 0, was -1.0"),
+    (["--delay", "-1"], "delay must lie in [0, 9223372036854775807], was -1"),
+    (["--capacity", "0"], "capacity must be > 0, was 0.0"),
+    (["--fund", "-1"], "fund must be >= 0, was -1.0"),
+    (["--rounds", "0"], "rounds must lie in [1, 9223372036854775807], was 0"),
+    (["--cash", "DOGE"], "cash must name a known asset, was 'DOGE'"),
+    (["--method", "tiered", "--method", "tiered"], "method must be unique, was 'tiered' at row 1"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), IMPOSSIBLE)
+def test_impossible_cascades_are_one_line(run, arguments, message):
+    accounts = [] if "--accounts" in arguments else ["--accounts", "50"]
+    assert refused(run("cascade", SEEDS / "crypto.json", "--shock", "ETH=-0.5", *accounts, *arguments, "--json")) == message
+
+
+def test_a_cascade_wants_a_shock_and_something_to_hold(run):
+    assert refused(run("cascade", OPTIONS)) == "Missing option '--shock'."
+    found = refused(run("cascade", OPTIONS, "--shock", "ETH=0.1", "--method", "Kraken multi-collateral"))
+    assert found.startswith("instruments must be ones that every method can hold, was 'none' (Kraken multi-collateral: ")
+
+
+def test_rounds_are_shown_on_a_terminal_alone(monkeypatch):
+    for terminal in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(cli.cascades, "err", Console(file=stream, force_terminal=terminal, width=100))
+        with cli.cascades.rounds_bar(10) as step:
+            step("portfolio", 7)
+        assert ("portfolio: round 7" in stream.getvalue()) is terminal
+        assert bool(stream.getvalue()) is terminal

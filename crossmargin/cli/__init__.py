@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 import typer
 
-from crossmargin.cli import margins  # defines its commands
+from crossmargin.cli import cascades, liquidations, margins  # each defines its commands
 from crossmargin.cli.shared import BEYOND, app, err
 from crossmargin.errors import CrossmarginError
 
+COMMANDS = (margins, liquidations, cascades)
 parse_order = margins.parse_order
 TyperError: Any = typer.BadParameter.__mro__[2]  # all that typer refuses; no public module names it
 

@@ -163,6 +163,7 @@ REASONS = {
     ("health_factor", False): "negative equity, nothing required",
     ("margin_usage", True): "no equity, something required",
     ("capital_efficiency", True): "nothing is required",
+    ("capacity", True): "no limit",
 }
 
 
