@@ -9,7 +9,7 @@ from crossmargin._core.ledger import Flag
 from crossmargin._core.status import Status
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
-from crossmargin.liquidation.index import Path
+from crossmargin.liquidation.market_path import Path
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.accounts import Accounts
 from crossmargin.portfolio.book import ORDER

@@ -11,13 +11,13 @@ what it moves: accounts lie sorted by distance under each underlying, and those 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crossmargin._checks import Floats, Integers
 from crossmargin.instruments import Instruments
+from crossmargin.liquidation.market_path import BITS, BookHoldings, Holdings, Path
 from crossmargin.margin import Prepared
 from crossmargin.margin.plan.surplus_change import SurplusChange, UnboundedError, surplus_change
 from crossmargin.market import Market
@@ -27,72 +27,8 @@ from crossmargin.scenario.revalue import moved_market
 
 MAINTENANCE = 1
 PROBES = (-0.20, -0.05, -0.01, 0.01, 0.05, 0.20)  # moves from which units are taken, each per one per cent
-BITS = 62
 CHUNK = 1 << 16  # accounts that are valued together
 EARLY = 1e-6  # of a distance, and 1e-9 per cent: figures in float64 are no finer
-
-
-class Holdings(Protocol):
-    """What accounts hold; ``accounts`` ascending."""
-
-    def __call__(self, accounts: Integers) -> Book:
-        """Their book, a unit each."""
-        ...
-
-    def moved(self, accounts: Integers, anchor: Integers, path: "Path") -> Floats:
-        """What each surplus changed by at least since its place in the path, shape (n,), quote currency."""
-        ...
-
-
-class BookHoldings:
-    """The units of a book that does not change."""
-
-    def __init__(self, book: Book) -> None:
-        self.book = book
-
-    def __call__(self, accounts: Integers) -> Book:
-        return self.book.taken(accounts)
-
-    def moved(self, accounts: Integers, anchor: Integers, path: "Path") -> Floats:
-        book, found = self.book.taken(accounts), -path.constants(anchor)
-        for source in path.signed:
-            start, item, amount = FEEDS[source](book)
-            unit = np.repeat(np.arange(len(book)), np.diff(start))
-            signed, bound = (rows[-1, item] - rows[anchor[unit], item] for rows in path.of(source))
-            found += np.bincount(unit, amount * signed - np.abs(amount) * bound, minlength=len(book))
-        return np.asarray(found, dtype=np.float64)
-
-
-class Path:
-    """Changes since the first mark, summed: by source the signed figures and the bounds, a row a mark."""
-
-    def __init__(self, sizes: Mapping[str, int]) -> None:
-        self.signed = {source: [np.zeros(size)] for source, size in sizes.items()}
-        self.bound = {source: [np.zeros(size)] for source, size in sizes.items()}
-        self.constant = [0.0]
-        self.travelled = [np.zeros(BITS)]
-
-    def __len__(self) -> int:
-        return len(self.constant)
-
-    def add(self, change: SurplusChange | None, step: Floats) -> None:
-        """One mark; without a bound nothing is summed, since everybody is revalued."""
-        given = change or SurplusChange({}, {}, 0.0)
-        for rows, figures in ((self.signed, given.signed), (self.bound, given.by_source)):
-            for source, at in rows.items():
-                at.append(at[-1] + figures.get(source, 0.0))
-        self.constant.append(self.constant[-1] + given.constant)
-        self.travelled.append(self.travelled[-1] + step)
-
-    def of(self, source: str, size: int = 0) -> tuple[Floats, Floats]:
-        """Signed figures and bounds, shape (marks, items); zeros of a source that the method does not read."""
-        none = [np.zeros(size)] * len(self)
-        return np.array(self.signed.get(source, none)), np.array(self.bound.get(source, none))
-
-    def constants(self, anchor: Integers) -> Floats:
-        """What the constants summed to since each place."""
-        return self.constant[-1] - np.array(self.constant)[anchor]
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

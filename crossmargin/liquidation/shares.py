@@ -16,6 +16,7 @@ from crossmargin.instruments import Instruments
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared
 from crossmargin.margin.charges import index_notionals
+from crossmargin.market import Market
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.tables import Table
 
@@ -31,18 +32,17 @@ class Prices:
     notional: Floats
 
     @classmethod
-    def at(cls, prepared: Prepared, mark: Floats, slippage: Floats, half_spread: float = 0.0) -> "Prices":
-        """Marks (n_instruments,), the move of each price against a seller (< 0) or for it, and half the spread of it.
+    def at(cls, instruments: Instruments, market: Market, price: Floats, half_spread: float = 0.0) -> "Prices":
+        """Around prices (n_instruments,), less or more half a spread of them.
 
         Sales round down to a tick, purchases up; an inverse contract trades at a tick or more.
         """
-        instruments = prepared.instruments
         tick = np.array([float(row.tick) for row in instruments])
         least = np.array([1 if row.costs_inversely else -(2**62) for row in instruments])
-        spread = half_spread * np.abs(mark)
-        sell = np.maximum(np.floor((mark + slippage - spread) / tick * (1 + 1e-15)), least)
-        buy = np.maximum(np.ceil((mark + slippage + spread) / tick * (1 - 1e-15)), least)
-        notional = np.abs(index_notionals(instruments, prepared.market))
+        spread = half_spread * np.abs(price)
+        sell = np.maximum(np.floor((price - spread) / tick * (1 + 1e-15)), least)
+        buy = np.maximum(np.ceil((price + spread) / tick * (1 - 1e-15)), least)
+        notional = np.abs(index_notionals(instruments, market))
         return cls(sell=sell.astype(np.int64), buy=buy.astype(np.int64), notional=notional)
 
     def of(self, item: Integers, lots: Integers) -> Integers:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from crossmargin import Account, Book, Market
 from crossmargin.account.engine import held_by
 from crossmargin.errors import CrossmarginError
-from crossmargin.liquidation.index import BookHoldings, LiquidationIndex
+from crossmargin.liquidation.index import LiquidationIndex
+from crossmargin.liquidation.market_path import BookHoldings
 from crossmargin.margin.plan.surplus_change import UnboundedError, surplus_change
 from crossmargin.portfolio.feeds import FEEDS
 
