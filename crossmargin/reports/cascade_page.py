@@ -110,7 +110,7 @@ def prices(found: CascadeReport) -> str:
     axes: dict[str, Any] = {}
     for place, name in enumerate(names, 1):
         axes[f"xaxis{place}"] = rounds_axis() if place == len(names) else {"tickformat": "d"}
-        axes[f"yaxis{place}"] = {"title": {"text": f"{name} ({found.index[name]:,.2f})"}, "tickformat": ".0%"}
+        axes[f"yaxis{place}"] = {"title": {"text": f"{name} ({found.index[name]:,.2f})"}, "tickformat": ".2~%"}
     grid = {"rows": len(names), "columns": 1, "pattern": "independent"}
     return pages.figure("prices", traces, height=120 + 240 * len(names), grid=grid, showlegend=True, **axes)
 
