@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crossmargin import _checks as check
-from crossmargin._checks import Floats
 from crossmargin.account import compare as compare_account
 from crossmargin.cli.shared import (
     File,
@@ -33,7 +32,7 @@ from crossmargin.cli.shared import (
 from crossmargin.errors import CrossmarginError
 from crossmargin.instruments import Instrument, Instruments, time_text
 from crossmargin.liquidation.cascade import CascadeRules
-from crossmargin.liquidation.comparison import MethodOutcome, compare_methods, same_usage
+from crossmargin.liquidation.comparison import compare_methods, same_usage
 from crossmargin.liquidation.comparison import same_cash as richest
 from crossmargin.liquidation.crowd import Crowd
 from crossmargin.liquidation.impact import Impact, LinearImpact, Liquidators, NoImpact, Oracle, SquareRootImpact
@@ -200,14 +199,11 @@ class Setting:
         """The same crowd under each method."""
         moves, depths = parse_shocks(shock, self.underlyings), parse_depths(depth, self.underlyings)
         books = (richest if same_cash else same_usage)(self.methods, crowd, self.cash)
-        outcomes: dict[str, MethodOutcome] = {}
         with rounds_bar(rules.max_rounds) as step:
-            for name, prepared in self.methods.items():
-                watched = replace(rules, oracle=Watched.over(rules.oracle, name, step))
-                outcomes |= compare_methods(
-                    {name: prepared}, {name: books[name]}, moves, depth=depths, fund=fund, rules=watched,
-                    seed=crowd.seed,
-                )  # fmt: skip
+            outcomes = compare_methods(
+                self.methods, books, moves, depth=depths, fund=fund, rules=rules, seed=crowd.seed,
+                step=lambda name, done: step(name, done.number),
+            )  # fmt: skip
         index = {name: self.snapshot.market.value("index", name) for name in self.underlyings}
         return report.CascadeReport(
             source=self.source, quote=self.snapshot.market.quote, crowd=crowd, cash=self.cash, same_cash=same_cash,
@@ -272,21 +268,6 @@ def table_of(instruments: Instruments, rows: Sequence[Instrument], cash: str, *,
 
 
 # ---- progress ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched(Oracle):
-    """An oracle that says when it is read: once a round."""
-
-    tell: Callable[[int], None]
-
-    @classmethod
-    def over(cls, oracle: Oracle, name: str, step: Callable[[str, int], None]) -> "Watched":
-        return cls(lag=oracle.lag, noise=oracle.noise, tell=lambda number: step(name, number))
-
-    def sees(self, path: list[Floats], random: np.random.Generator) -> Floats:
-        self.tell(len(path) - 1)
-        return super().sees(path, random)
 
 
 @contextmanager

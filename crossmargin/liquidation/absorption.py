@@ -11,6 +11,7 @@ import numpy as np
 
 from crossmargin._checks import Floats, Integers
 from crossmargin.account import RiskEngine
+from crossmargin.liquidation.debts import pay_debts
 from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
 from crossmargin.liquidation.ledger_deleveraging import Deleveraged, Ranking, deleverage
 from crossmargin.liquidation.shares import by_unit
@@ -36,6 +37,8 @@ def absorb(
 ) -> Absorption:  # fmt: skip
     """Take over what is worth less than nothing or still holds positions; ``accounts`` ascending, the fund not one.
 
+    What holds no position and is worth more pays its debts with what it owns (``debts``), and stays.
+
     With a ``ranking`` what the fund cannot pay is passed on to counterparties first, as far as positions are open.
     """
     if not len(accounts):
@@ -43,6 +46,7 @@ def absorb(
     passed = Deleveraged()
     if ranking is not None and fund_is_short(holdings, accounts, market, fund):
         passed = deleverage(engine, holdings, accounts, market, ranking, fund=fund, apart=(fund, shortfall))
+    pay_debts(engine, holdings, accounts, market, fund)
     book = holdings(accounts)
     value, atom = values(book, market), (book.instruments.atom * asset_prices(book.instruments, market))[book.currency]
     taken = (np.diff(book.positions.start) > 0) | (np.rint(value / atom) < 0)
@@ -129,3 +133,11 @@ def take_balances(engine: RiskEngine, accounts: Integers, book: Book, fund: int)
         transfers(owner, asset, np.maximum(atoms, 0), fund),
         transfers(np.full(len(owner), fund), asset, np.maximum(-atoms, 0), owner),
     )
+
+
+def top_up(engine: RiskEngine, holdings: EngineHoldings, market: Market, *, fund: int, shortfall: int) -> float:
+    """Bring a fund that is worth less than nothing, by what it took over, to nothing; what that socialises."""
+    value = float(values(holdings(np.array([fund])), market)[0])
+    atoms, asset, unit = in_atoms(holdings, market, fund, max(-value, 0.0))
+    apply(engine, transfers(np.array([shortfall]), asset, np.array([atoms]), fund))
+    return atoms * unit

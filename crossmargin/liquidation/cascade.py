@@ -17,7 +17,7 @@ from crossmargin._checks import Floats, Integers
 from crossmargin._core import cascade
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
-from crossmargin.liquidation.absorption import absorb, fund_is_short, values
+from crossmargin.liquidation.absorption import absorb, fund_is_short, top_up, values
 from crossmargin.liquidation.cascade_rounds import LEFT, CascadeResult, CascadeRules, Closing, Round
 from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
 from crossmargin.liquidation.index import Found, LiquidationIndex
@@ -84,6 +84,8 @@ class Cascade:
         others = found.liquidatable[~np.isin(found.liquidatable, (self.fund, self.shortfall))]
         due = self.due(others, number)
         closing = self.close(due) if len(due) else Closing.nothing(len(market.underlyings))
+        true = market.at(factor)
+        topped = top_up(self.engine, self.holdings, true, fund=self.fund, shortfall=self.shortfall)
         market.answer(closing.flow)
         waiting = len(others) > len(due) or closing.unfinished
         lagging = not np.array_equal(seen, market.factor) and self.rules.oracle.lag > 0
@@ -93,7 +95,7 @@ class Cascade:
             below=len(others), liquidated=closing.liquidated, restored=closing.restored,
             taken_over=closing.taken_over, notional=closing.notional, penalty=closing.penalty,
             from_fund=closing.absorbed.from_fund, deleveraged=closing.absorbed.deleveraged,
-            socialised=closing.absorbed.socialised, fund=self.fund_value(),
+            socialised=closing.absorbed.socialised + topped, fund=self.fund_value(true),
         )  # fmt: skip
         return done, waiting or lagging or moving
 
@@ -191,6 +193,6 @@ class Cascade:
         apply(self.engine, transfers(accounts, book.currency, atoms.astype(np.int64), self.fund))
         return fsum(atoms * atom)
 
-    def fund_value(self) -> float:
-        book = self.holdings(np.array([self.fund]))
-        return float(self.engine.prepared.values(book, ("equity",))["equity"][0, -1])
+    def fund_value(self, market: Market) -> float:
+        """What the fund is worth at the marks, quote currency."""
+        return float(values(self.holdings(np.array([self.fund])), market)[0])

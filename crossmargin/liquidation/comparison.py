@@ -6,14 +6,15 @@ margin times its headroom under each method, so that a method that asks less let
 Positions and headroom are the same draws in both, under every method.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
-from crossmargin.liquidation.cascade import Cascade, CascadeResult, CascadeRules
+from crossmargin.liquidation.cascade import Cascade, CascadeResult, CascadeRules, Round
 from crossmargin.liquidation.crowd import Crowd, engine_of
 from crossmargin.margin import Prepared
 from crossmargin.margin.charges import index_notionals
@@ -99,17 +100,19 @@ def compare_methods(
     fund: float = 0.0,
     rules: CascadeRules | None = None,
     seed: int = 0,
+    step: Callable[[str, Round], None] | None = None,
 ) -> dict[str, MethodOutcome]:
     """Run one shock through the accounts of each method's book, each in an engine of its own.
 
     ``methods`` must be ready over the same market; ``depth``, ``shock``, ``rules`` and ``seed`` as ``Cascade`` takes
-    them, ``fund`` what the insurance fund holds, quote currency. Raises ``InvalidInputError`` where a method has no
-    book, or where the books hold different positions: what differs then would not be the method.
+    them, ``fund`` what the insurance fund holds, quote currency; ``step`` is told each method's rounds. Raises
+    ``InvalidInputError`` where a method has no book, or where the books hold different positions: what differs then
+    would not be the method.
     """
     check_same(methods, books)
     check.number("fund", fund, low=0.0)
     return {
-        name: outcome(name, prepared, books[name], shock, depth, fund, rules, seed)
+        name: outcome(name, prepared, books[name], shock, depth, fund, rules, seed, step)
         for name, prepared in methods.items()
     }
 
@@ -137,7 +140,7 @@ def same_positions(one: Book, other: Book) -> bool:
 
 def outcome(
     name: str, prepared: Prepared, book: Book, shock: Mapping[str, float], depth: Mapping[str, float], fund: float,
-    rules: CascadeRules | None, seed: int,
+    rules: CascadeRules | None, seed: int, step: Callable[[str, Round], None] | None,
 ) -> MethodOutcome:  # fmt: skip
     """One method's cascade."""
     engine = engine_of(prepared, book, fund=fund)
@@ -145,7 +148,7 @@ def outcome(
     equity = float(prepared.values(book, ("equity",))["equity"][:, -1].sum())
     return MethodOutcome(
         name=name, accounts=len(book), notional=sum(gross(prepared, book).values()), equity=equity, fund=fund,
-        result=cascade.run(shock),
+        result=cascade.run(shock, step=None if step is None else partial(step, name)),
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class PortfolioMargin2(Method, frozen=True, kw_only=True, tag="derive_portfolio_
         """Options by strike and expiry; the perpetual, collaterals and cash stand beside them."""
         known = Keys.of(instruments)
         option, perp = instruments.select(Kind.OPTION), instruments.select(Kind.PERPETUAL)
-        cash = [instruments.asset_index[self.cash]]
+        cash = [check.known("cash", self.cash, instruments.asset_index, "asset")]
         others = [row for row in range(len(instruments.assets)) if row not in cash]
         keys = Keys({}, {}, {})
         for axis, source, rows in (

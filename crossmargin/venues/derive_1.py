@@ -130,9 +130,10 @@ class PortfolioMargin1(Method, frozen=True, kw_only=True, tag="derive_portfolio_
         known, keys = Keys.of(instruments), Keys({}, {}, {})
         option = instruments.select(Kind.OPTION)
         index = instruments.asset_index
+        cash = check.known("cash", self.cash, index, "asset")
         for axis, source, rows in (
             ("option", "instrument", option), ("perpetual", "instrument", instruments.select(Kind.PERPETUAL)),
-            ("base", "asset", [index[self.base]] if self.base in index else []), ("cash", "asset", [index[self.cash]]),
+            ("base", "asset", [index[self.base]] if self.base in index else []), ("cash", "asset", [cash]),
         ):  # fmt: skip
             keys.pick(axis, known.labels[source], rows)
         keys.items |= {"options": keys.items["option"], "premium": keys.items["option"]}
