@@ -33,6 +33,11 @@ def test_entry_and_exit(health, starts, goes_on):
     assert standing.in_liquidation(True) == goes_on
 
 
+@pytest.mark.parametrize(("health", "goes_on"), [(-1e-6, True), (-9e-7, False)])
+def test_a_native_unit_is_a_millionth_where_no_rule_says_otherwise(health, goes_on):
+    assert standing_of({"Q": {"balance": health}}, {}, Rules()).in_liquidation(True) == goes_on
+
+
 def test_it_starts_at_maintenance_and_ends_at_liquidation_end():
     """12 x 0.9 - 10 x 1.05 > 0 > 12 x 0.8 - 10 x 1.1."""
     owned, owed = {"balance": 12, "weights": (0.8, 1, 0.9, 1)}, {"balance": -10, "weights": (1, 1.1, 1, 1.05)}
@@ -81,6 +86,13 @@ def test_a_debt_behind_a_profit_and_a_token_behind_a_loss_are_no_steps():
     trusted = {"settle": "Q", "quote": 5, "weights": (1, 1, 1, 1, 1, 1)}
     perpetuals = {"P": {"settle": "Q"}, "S": {"settle": "A", "quote": -10}, "R": trusted}
     assert steps_of({"L": {}, "M": {}, "B": {}}, perpetuals) == (Open(Step.PROFIT, ("R",)),)
+
+
+def test_what_is_not_held_is_read_as_nothing():
+    nothing = empty(standing_of(FULL, HELD))
+    assert (nothing.perpetual("P").lots, nothing.perpetual("P").quote) == (0, 0)
+    assert (nothing.token("A").balance, nothing.token("Q").effective) == (0, 0)
+    assert nothing.open_steps() == ()
 
 
 def test_another_method_and_unknown_names_are_refused():

@@ -1,6 +1,7 @@
 """Mango v4 losses: settled as far as tokens back them, then insured, then socialised; value conserved."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from conftest import FACTOR
 from crossmargin import InvalidInputError
 from crossmargin.liquidation.socialisation import by_funding_index
-from crossmargin.liquidation.venues.mango_losses import funding_after
-from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, PenaltyRates, Rules
+from crossmargin.liquidation.venues.mango_losses import close_out_loss, funding_after
+from crossmargin.liquidation.venues.mango_rules import InsuranceFund, Limit, PenaltyRates, Rules, Token
 from liquidation.mango_steps import (
     NEAR, bear, below_zero, check_step, funds, mosts, penalties, perpetuals, quote, standing_of, tokens,
 )
@@ -60,6 +61,25 @@ def losing(quote=-10.0, settle=4.0, other=0.0, fee=0.0):
     return standing_of(given, {"P": perp}, Rules(perpetuals=(PenaltyRates(subject="P", liquidator=fee),)))
 
 
+@pytest.mark.parametrize(
+    ("amount", "health", "owned_value", "fall"),
+    [
+        (4.0, 3.0, 1.0, 3.0), (4.0, 4.0, 1.0, 4.0), (4.0, 10.0, 1.0, 6.0), (4.0, -1.0, 1.0, 0.0), (-4.0, 3.0, 1.0, 1.0),
+        (4.0, 3.0, 0.0, 5.0), (4.0, 0.0, 0.0, 4.0), (4.0, -1.0, 0.0, 0.0), (-4.0, 0.0, 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_what_can_be_paid_before_health_is_zero(amount, health, owned_value, fall):
+    """A debt costs 3 a token, what is owned counts for 1, or for nothing."""
+    token = Token(asset="Q", balance=0.0, effective=0.0, price=2.0, owned_value=owned_value, owed_value=3.0)
+    assert token.fall(amount, health) == fall
+    assert token.value(amount) - token.value(amount - fall) == max(health, 0)
+
+
+def test_what_is_owned_for_nothing_raises_no_health():
+    token = Token(asset="Q", balance=0.0, effective=0.0, price=2.0, owned_value=0.0, owed_value=3.0)
+    assert [token.rise(-4.0, gain) for gain in (0.0, 6.0, 12.0, 12.5)] == [0.0, 2.0, 4.0, inf]
+
+
 def test_the_penalty_raises_what_the_fund_pays():
     """Without perpetuals health is 4 x 2 x 0.5 - 6 < 0: nothing is settled. h is 0 after 6 tokens at 3 and 6 at 1."""
     found = bear(losing(other=-6.0, fee=0.25), fund=InsuranceFund(asset="X", atoms=100, price=3.0))
@@ -74,6 +94,15 @@ def test_others_pay_for_nothing_that_a_larger_liquidator_could_settle():
     small, large = (bear(losing(other=9.0), most=most) for most in (3.0, 100.0))
     assert (small.settled, small.socialised, small.limit) == (3, 0, Limit.CALLER)
     assert (large.settled, large.socialised, large.limit) == (7, 3, Limit.POSITION)
+
+
+def test_an_account_that_misses_nothing_is_covered_by_nobody():
+    standing = losing()
+    found = close_out_loss(
+        0.0, standing.perpetual("P"), standing.token("Q"), room=0.0, settle_limit=0.0, most=100.0,
+        fund=InsuranceFund(asset="X", atoms=9, price=1.0),
+    )  # fmt: skip
+    assert (found.settled, found.covered, found.insurance, found.socialised, found.limit) == (0, 0, 0, 0, Limit.HEALTH)
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ def test_a_profit_that_counts_for_as_much_as_it_pays_is_left_where_it_is():
     assert (found.lots, found.settled, found.limit) == (-6, 0.0, Limit.HEALTH)
 
 
+def test_what_no_rule_names_costs_nothing():
+    for rules in (Rules(), Rules(perpetuals=(PenaltyRates(subject="P"),))):
+        found = close(replace(long(quote=-60, other=-12.0, profit=0.75), rules=rules))
+        assert (found.quote, found.platform, found.settled) == (20.0, 0.0, found.paid)
+
+
 def test_the_liquidator_keeps_a_part_of_a_profit():
     found = close(long(quote=-60, other=-9.0, keeps=0.25))  # u = 20, h = -9: 20 settled pay 15, 2 a lot pay 1.5 more
     assert (found.lots, found.limit) == (-2, Limit.HEALTH)
@@ -128,6 +134,12 @@ def test_half_a_native_unit_below_zero_no_more_lots_are_closed():
     for missing, sold in ((0.5, 0), (0.6, -2)):
         found = close(replace(long(quote=-80, other=-missing, profit=0.5), rules=Rules(native=1.0)), most_profit=0.0)
         assert (found.lots, found.limit) == (sold, Limit.HEALTH)
+
+
+def test_half_a_native_unit_below_zero_is_as_good_as_health_zero():
+    for missing, limit in ((0.5, Limit.HEALTH), (0.6, Limit.SETTLE_LIMIT)):
+        found = close(replace(long(quote=-80, other=-missing), rules=Rules(native=1.0)), most_profit=0.0)
+        assert (found.lots, found.limit) == (0, limit)
 
 
 def test_nothing_is_closed_where_nothing_is_missing():

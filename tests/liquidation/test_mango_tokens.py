@@ -38,7 +38,8 @@ def test_a_debt_is_repaid_out_of_a_token(standing, most):
 
 def pair(debt=-15, owned=10, **more):
     """h = 10 x 4 x 0.5 - 15 x 2 x 1.2 = -16."""
-    rules = Rules(tokens=(PenaltyRates(subject="L", liquidator=0.05, platform=0.01), PenaltyRates(subject="A", liquidator=0.02)))
+    rates = PenaltyRates(subject="L", liquidator=0.05, platform=0.01), PenaltyRates(subject="A", liquidator=0.02)
+    rules = Rules(tokens=rates)
     given = {
         "L": {"balance": debt, "price": 2, "weights": (1, 1.2) * 2},
         "A": {"balance": owned, "price": 4, "weights": (0.5, 1) * 2},

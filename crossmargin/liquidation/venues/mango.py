@@ -109,7 +109,8 @@ class Standing:
         """Steps that the venue permits now, in its order: those of the first phase in which there are any.
 
         Orders are cancelled first. Then debts are repaid out of tokens, perpetuals closed and profits taken over. Once
-        none of these is left, losses of perpetuals are settled and covered, and debts covered.
+        none of these is left, losses of perpetuals are settled and covered, and debts covered. A profit that counts for
+        as much as taking it over pays (``1 - f <= w``) stays open: it is settled between accounts, by no step here.
         """
         phases = (self.cancelling, self.closing, self.covering)
         return next((found for phase in phases if (found := tuple(phase()))), ())

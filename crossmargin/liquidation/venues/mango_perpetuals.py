@@ -12,7 +12,7 @@ from math import inf
 from crossmargin import _checks as check
 from crossmargin.liquidation.venues.mango_rules import NATIVE, NOISE, Limit, Perpetual, Token, whole
 
-EPSILON = 2.0**-50
+EPSILON = 2.0**-50  # of the amounts that a health is the sum of: what its sum may be off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

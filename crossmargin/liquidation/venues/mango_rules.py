@@ -109,8 +109,10 @@ class Token:
     def fall(self, amount: float, health: float) -> float:
         """Largest fall of an amount that takes no more than ``health``; it may turn what is owned into a debt."""
         owned = max(amount, 0.0)
+        if health < 0:
+            return 0.0
         if health < owned * self.owned_value:
-            return max(health, 0.0) / self.owned_value
+            return health / self.owned_value
         return owned + (health - owned * self.owned_value) / self.owed_value
 
 
