@@ -50,7 +50,7 @@ FULL = {
     "A": {"balance": 10}, "B": {"balance": 1e-9}, "L": {"balance": -20}, "M": {"balance": -1}, "Q": {"balance": -5},
 }  # fmt: skip
 HELD = {
-    "P": {"settle": "Q", "lots": -3, "quote": 1}, "R": {"settle": "Q", "quote": 4}, "S": {"settle": "Q", "quote": -2},
+    "P": {"settle": "Q", "lots": -3, "quote": 1}, "R": {"settle": "Q", "quote": 0.5}, "S": {"settle": "Q", "quote": -2},
 }  # fmt: skip
 
 
@@ -86,6 +86,14 @@ def test_a_debt_behind_a_profit_and_a_token_behind_a_loss_are_no_steps():
     trusted = {"settle": "Q", "quote": 5, "weights": (1, 1, 1, 1, 1, 1)}
     perpetuals = {"P": {"settle": "Q"}, "S": {"settle": "A", "quote": -10}, "R": trusted}
     assert steps_of({"L": {}, "M": {}, "B": {}}, perpetuals) == (Open(Step.PROFIT, ("R",)),)
+
+
+def test_less_than_an_atom_is_no_collateral():
+    """Of one atom of B a loss takes one, and a profit that counts for half of one gives it back."""
+    half = {"settle": "B", "quote": 1e-9, "weights": (1, 1, 1, 1, 0.5, 0.5)}
+    perpetuals = {"P": {"settle": "Q"}, "R": half, "S": {"settle": "B", "quote": -1e-9}}
+    assert steps_of({"A": {}}, perpetuals) == (Open(Step.PROFIT, ("R",)),)
+    assert Open(Step.TOKENS, ("L", "B")) in steps_of({"A": {}}, perpetuals | {"S": {"settle": "B"}})
 
 
 def test_what_is_not_held_is_read_as_nothing():
