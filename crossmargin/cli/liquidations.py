@@ -32,7 +32,7 @@ from crossmargin.cli.shared import (
 )
 from crossmargin.instruments import exact, time_text
 from crossmargin.liquidation.close_out import CommonShare, Costs, Penalty, Rule, Smallest, Staged, Whole, close_out
-from crossmargin.liquidation.narrative import Narrative, breach
+from crossmargin.liquidation.narrative import Narrative, breach, deposit_needed, places
 from crossmargin.liquidation.prices import BANKRUPTCY, Surface, account_prices, common_moves, surface
 from crossmargin.margin import Method
 from crossmargin.market import Market
@@ -117,7 +117,8 @@ def narrative(
     found = new.requirement(held)
     return Narrative(
         account=held.account.id, currency=held.account.currency, breach=breach(old, new, held), before=found,
-        closed=close_out(new, held, rule, **terms), deposit=found.shortfall, held_back={},
+        closed=close_out(new, held, rule, **terms), deposit=deposit_needed(new, held), held_back={},
+        decimals=places(held.instruments.asset(found.currency)),
     )  # fmt: skip
 
 

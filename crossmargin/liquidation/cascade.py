@@ -17,9 +17,9 @@ from crossmargin._checks import Floats, Integers
 from crossmargin._core import cascade
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
-from crossmargin.liquidation.absorption import absorb, fund_is_short, top_up, values
+from crossmargin.liquidation.absorption import Backstop
 from crossmargin.liquidation.cascade_rounds import LEFT, CascadeResult, CascadeRules, Closing, Round
-from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
+from crossmargin.liquidation.holdings import EngineHoldings, apply, cancel_all, trades, transfers
 from crossmargin.liquidation.index import Found, LiquidationIndex
 from crossmargin.liquidation.shares import (
     RESTORED,
@@ -32,6 +32,7 @@ from crossmargin.liquidation.shares import (
     currency_atoms,
 )
 from crossmargin.liquidation.shocked_market import ShockedMarket
+from crossmargin.liquidation.worth import Worth
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
 
@@ -84,18 +85,18 @@ class Cascade:
         others = found.liquidatable[~np.isin(found.liquidatable, (self.fund, self.shortfall))]
         due = self.due(others, number)
         closing = self.close(due) if len(due) else Closing.nothing(len(market.underlyings))
-        true = market.at(factor)
-        topped = top_up(self.engine, self.holdings, true, fund=self.fund, shortfall=self.shortfall)
+        backstop = self.backstop(market.at(factor))
+        topped = backstop.top_up()
         market.answer(closing.flow)
         waiting = len(others) > len(due) or closing.unfinished
-        lagging = not np.array_equal(seen, market.factor) and self.rules.oracle.lag > 0
+        lagging = market.lags()
         moving = not np.array_equal(market.factor, factor)
         done = Round(
             number=number, factor=market.named(factor), seen=market.named(seen), revalued=len(found.revalued),
             below=len(others), liquidated=closing.liquidated, restored=closing.restored,
             taken_over=closing.taken_over, notional=closing.notional, penalty=closing.penalty,
             from_fund=closing.absorbed.from_fund, deleveraged=closing.absorbed.deleveraged,
-            socialised=closing.absorbed.socialised + topped, fund=self.fund_value(true),
+            socialised=closing.absorbed.socialised + topped, fund=float(backstop.of_fund.of_units[0]),
         )  # fmt: skip
         return done, waiting or lagging or moving
 
@@ -116,6 +117,7 @@ class Cascade:
 
     def close(self, accounts: Integers) -> "Closing":
         """Decide, trade, charge and absorb."""
+        cancel_all(self.engine, accounts)
         book = self.holdings(accounts)
         true = self.market.at(self.market.factor)
         plain = self.market.prices(true, np.zeros(len(self.market.underlyings)))
@@ -128,9 +130,9 @@ class Cascade:
 
     def left_to_others(self, book: Book, market: Market, chosen: Shares) -> Shares:
         """Bankrupt accounts that the fund cannot pay for are not closed in the market but against counterparties."""
-        if self.rules.ranking is None or not fund_is_short(self.holdings, self.rows(book), market, self.fund):
+        if self.rules.ranking is None or not self.backstop(market).is_short(self.rows(book)):
             return chosen
-        bankrupt = values(book, market) < 0
+        bankrupt = Worth(book, market).of_units < 0
         share, outcome = np.where(bankrupt, 0.0, chosen.share), np.where(bankrupt, TAKEOVER, chosen.outcome)
         return Shares(share=share, outcome=outcome)
 
@@ -158,7 +160,7 @@ class Cascade:
         self, accounts: Integers, book: Book, chosen: Shares, true: Market, *, unfinished: bool
     ) -> "Closing":
         """Trade at prices that the round's whole flow moved; then penalties, takeovers and deficits."""
-        table, prepared, since = book.positions, self.engine.prepared, self.engine.sequence()
+        table, since = book.positions, self.engine.sequence()
         unit = np.repeat(np.arange(len(book)), np.diff(table.start))
         lots = closing_lots(table["lots"], chosen.share[unit])
         flow = self.market.flow(true, table["instrument"], lots)
@@ -167,12 +169,12 @@ class Cascade:
         notional = by_unit(table, np.abs(lots) * prices.notional[table["instrument"]])
         penalty = self.charge(accounts, book, self.rules.penalty * notional)
         gone = (chosen.outcome == TAKEOVER) | (chosen.share == 1.0)
-        absorbed = absorb(self.engine, self.holdings, accounts[gone], true, fund=self.fund, shortfall=self.shortfall,
-                          ranking=self.rules.ranking)  # fmt: skip
-        self.index.update(self.touched(since))
+        absorbed = self.backstop(true).absorb(accounts[gone], self.rules.ranking)
+        touched = self.touched(since)
+        self.index.update(touched)
         acted = chosen.outcome != LEFT
         self.liquidated.update(accounts[acted].tolist())
-        again = bool((self.index.surplus[accounts] < -currency_atoms(prepared, book)).any())
+        again = bool(self.index.below(touched[~np.isin(touched, (self.fund, self.shortfall))]).any())
         return Closing(
             flow=flow, liquidated=int(acted.sum()), restored=int((chosen.outcome == RESTORED).sum()),
             taken_over=int((chosen.outcome == TAKEOVER).sum()), notional=fsum(notional), penalty=penalty,
@@ -182,7 +184,8 @@ class Cascade:
     def touched(self, since: int) -> Integers:
         """Accounts that the ledger changed, counterparties among them, ascending."""
         room = np.zeros(self.engine.capacity.accounts, dtype=np.int64)
-        return room[: cascade.changed(self.engine, since, room)]
+        count = cascade.changed(self.engine, since, room)
+        return room[:count] if count >= 0 else np.arange(len(self.holdings))
 
     def charge(self, accounts: Integers, book: Book, penalty: Floats) -> float:
         """Take penalties for the fund, in atoms of each account's currency rounded up, no more than equity is left."""
@@ -193,6 +196,5 @@ class Cascade:
         apply(self.engine, transfers(accounts, book.currency, atoms.astype(np.int64), self.fund))
         return fsum(atoms * atom)
 
-    def fund_value(self, market: Market) -> float:
-        """What the fund is worth at the marks, quote currency."""
-        return float(values(self.holdings(np.array([self.fund])), market)[0])
+    def backstop(self, market: Market) -> Backstop:
+        return Backstop(self.engine, self.holdings, market, self.fund, self.shortfall)

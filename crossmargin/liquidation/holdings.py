@@ -1,6 +1,7 @@
 """What accounts of an engine hold, as a book, and runs of events for it: how liquidation reads and writes a ledger."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin._checks import Floats, Integers
 from crossmargin._core import cascade
@@ -66,7 +67,14 @@ class EngineHoldings:
         atoms, out = np.zeros(sizes["balance"], dtype=np.int64), -path.constants(anchor)
         status = cascade.moved(self.engine, accounts, anchor, *position, *cost, *balance, atoms, out)
         raise_for_status(status, "moved")
+        if set(path.signed) - set(sizes):  # what the method reads of resting orders is not summed here
+            out[self.with_orders(accounts)] = -np.inf
         return out
+
+    def with_orders(self, accounts: Integers) -> NDArray[np.bool_]:
+        start, orders = (np.zeros(len(accounts) + 1, dtype=np.int64) for _ in range(2))
+        raise_for_status(cascade.counts(self.engine, accounts, start, orders)[0], "orders")
+        return np.diff(orders) > 0
 
     def in_order(self, accounts: Integers, held: Table, owned: Table) -> Book:
         """A book of what the ledger gives in order: nothing to sort, nothing to check again."""
@@ -134,3 +142,10 @@ def apply(engine: RiskEngine, *runs: Integers, time: int = 0) -> int:
     if status != Status.OK:
         raise_for_status(status, f"event {done} of a liquidation, {Kind(int(rows[done, KIND])).name}")
     return done
+
+
+def cancel_all(engine: RiskEngine, accounts: Integers) -> None:
+    """Cancel every order of these accounts; one of a pair takes the other away."""
+    for account in accounts.tolist():
+        while resting := cascade.resting(engine, account):
+            raise_for_status(engine.cancel(account, resting[0][0]), f"cancel of account {account}")

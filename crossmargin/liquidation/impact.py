@@ -95,8 +95,8 @@ class DepthImpact:
 
 
 def bounded(move: Floats) -> Floats:
-    """A price keeps above 0: a fall of more than 95 per cent in one round is one of 95."""
-    return np.maximum(move, -0.95)
+    """A price keeps above 0 and within ten times itself in one round: what no flow of a round can move further."""
+    return np.clip(move, -0.95, 9.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from crossmargin.scenario.revalue import moved_market
 
 MAINTENANCE = 1
 PROBES = (-0.20, -0.05, -0.01, 0.01, 0.05, 0.20)  # moves from which units are taken, each per one per cent
+MARKS = 256  # after so many everybody is valued, and the path begins anew
 CHUNK = 1 << 16  # accounts that are valued together
 EARLY = 1e-6  # of a distance, and 1e-9 per cent: figures in float64 are no finer
 
@@ -89,14 +90,20 @@ class LiquidationIndex:
         self.bits = bits_of(prepared.instruments)
         self.exposure, self.surplus = np.zeros(n_accounts), np.zeros(n_accounts)
         self.moved_by = np.zeros(n_accounts, dtype=np.int64)
-        for first in range(0, n_accounts, CHUNK):
-            self.take(np.arange(first, min(first + CHUNK, n_accounts)))
-        self.room = self.rooms(np.arange(n_accounts))
+        self.begin()
+
+    def begin(self) -> None:
+        """Value everybody, and set all distances from here on."""
+        everybody = np.arange(self.n_accounts)
+        for part in chunks(everybody):
+            self.take(part)
+        self.room = self.rooms(everybody)
         self.path = Path(self.sizes())
-        self.anchor = np.zeros(n_accounts, dtype=np.int64)  # its place in the path; 0: armed at first
+        self.anchor = np.zeros(self.n_accounts, dtype=np.int64)  # its place in the path; 0: armed at first
         self.watched = self.room == -np.inf  # armed again since, or always to be looked at
         self.anchor[self.watched] = -1
-        self.order = np.argsort(self.room, kind="stable")
+        self.first = self.room.copy()  # what queues are sorted by, whenever they are made
+        self.order = np.argsort(self.first, kind="stable")
         self.queues: dict[int, Queue] = {}
 
     @classmethod
@@ -142,11 +149,15 @@ class LiquidationIndex:
 
     def remark(self, fresh: Prepared) -> Found:
         """The same for a method that was made ready over the new market."""
-        change = self.change(fresh)
+        change = self.change(fresh) if len(self.path) < MARKS else None
         self.prepared = fresh
-        self.path.add(change, self.steps(change) if change else np.zeros(BITS))
-        woken = self.left_in_doubt(self.reached()) if change else np.arange(self.n_accounts)
-        self.update(woken)
+        if change is None:  # no bound, or a path so long that it is worth beginning anew
+            woken = np.arange(self.n_accounts)
+            self.begin()
+        else:
+            self.path.add(change, self.steps(change))
+            woken = self.left_in_doubt(self.reached())
+            self.update(woken)
         surplus = self.surplus[woken]
         return Found(
             liquidatable=woken[self.below(woken)], revalued=woken, surplus=surplus, n_accounts=self.n_accounts
@@ -198,7 +209,7 @@ class LiquidationIndex:
         for bit in np.flatnonzero(self.path.travelled[-1] > self.path.travelled[-2]).tolist():
             if bit not in self.queues:
                 moved = self.order[(self.moved_by[self.order] >> bit) & 1 == 1]
-                self.queues[bit] = Queue(moved, self.room[moved])
+                self.queues[bit] = Queue(moved, self.first[moved])
             account = self.queues[bit].reached(float(self.path.travelled[-1][bit]))
             hit[account[self.anchor[account] == 0]] = True
         return np.flatnonzero(hit)
@@ -261,7 +272,7 @@ def distances(change: SurplusChange, unit: SurplusChange, bits: Mapping[str, Int
 def ratios(change: Floats, unit: Floats) -> Floats:
     """What has no unit must not change."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(change > 0, change / unit, 0.0)
+        return np.where(change == 0, 0.0, np.nan_to_num(change / unit, nan=np.inf, posinf=np.inf))
 
 
 def ratio(change: float, unit: float) -> float:

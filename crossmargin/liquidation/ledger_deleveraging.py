@@ -15,9 +15,8 @@ from crossmargin.account import RiskEngine
 from crossmargin.liquidation.deleveraging import Counterparties, OpenPosition, leveraged_return
 from crossmargin.liquidation.holdings import EngineHoldings, apply, events, transfers
 from crossmargin.liquidation.waterfall import Borne, Deficit, Waterfall
+from crossmargin.liquidation.worth import Worth
 from crossmargin.market import Market
-from crossmargin.portfolio import Book
-from crossmargin.scenario.revalue import asset_prices, lot_values, mark_of
 
 # A score of positions from profit, open cost, notional and the account's equity, columns in one unit of money.
 Ranking = Callable[[Floats, Floats, Floats, Floats], Floats]
@@ -42,10 +41,9 @@ def deleverage(
 
     Positions that settle in another asset than the fund's currency stay for a takeover.
     """
-    everyone = holdings(np.arange(len(holdings)))
-    desk = Desk(everyone, market, int(everyone.currency[fund]))
+    desk = Desk(Worth(holdings(np.arange(len(holdings))), market), fund)
     others = desk.counterparties(ranking, {*accounts.tolist(), *apart})
-    fall = Waterfall(fund=max(int(desk.worth[fund] / desk.unit), 0), asset=everyone.instruments.assets[desk.asset].id)
+    fall = Waterfall(fund=max(int(desk.worth.of_units[fund] / desk.unit), 0), asset=desk.asset_id)
     total = Deleveraged()
     for account in accounts.tolist():
         owed, positions = desk.owed(account), desk.positions(account)
@@ -67,38 +65,33 @@ def name(account: int) -> str:
 
 
 class Desk:
-    """Every account's positions and worth at the marks, in the fund's currency."""
+    """Every account's positions and worth, in the fund's currency."""
 
-    def __init__(self, book: Book, market: Market, asset: int) -> None:
-        self.book, self.asset, instruments = book, asset, book.instruments
-        self.price = asset_prices(instruments, market)
-        self.mark = np.array([mark_of(r.id, r.kind, r.underlying, market) for r in instruments])
-        self.unit = float(instruments.atom[asset] * self.price[asset])
-        held, owned = book.positions, book.balances
-        self.item, self.lots = held["instrument"], held["lots"]
-        self.owner = np.repeat(np.arange(len(book)), np.diff(held.start))
-        settled = self.price[instruments.settlement]
-        self.notional = self.lots * (lot_values(instruments, self.mark) * settled)[self.item]
-        self.cost = held["open_cost"] * (instruments.atom[instruments.settlement] * settled)[self.item]
-        worth = owned["atoms"] * (instruments.atom * self.price)[owned["asset"]]
-        holder = np.repeat(np.arange(len(book)), np.diff(owned.start))
-        profit = np.bincount(self.owner, self.notional - self.cost, len(book))
-        self.worth: Floats = (profit + np.bincount(holder, worth, len(book))).astype(np.float64)
+    def __init__(self, worth: Worth, fund: int) -> None:
+        self.worth, self.book = worth, worth.book
+        self.asset = int(self.book.currency[fund])
+        self.unit = float(worth.atoms[self.asset])
+        self.item, self.lots = self.book.positions["instrument"], self.book.positions["lots"]
+
+    @property
+    def asset_id(self) -> str:
+        return self.book.instruments.assets[self.asset].id
 
     def owed(self, account: int) -> int:
         """Atoms that an account is worth less than nothing."""
-        return int(np.ceil(-self.worth[account] / self.unit - 1e-9))
+        return int(np.ceil(-self.worth.of_units[account] / self.unit - 1e-9))
 
     def counterparties(self, ranking: Ranking, out: set[int]) -> Mapping[str, Counterparties]:
         """Positions by instrument with their score."""
-        cost = np.where(self.cost == 0, 1.0, self.cost)
-        score = ranking(self.notional - self.cost, cost, self.notional.astype(np.float64), self.worth[self.owner])
-        kept = ~np.isin(self.owner, list(out))
+        worth = self.worth
+        cost = np.where(worth.cost == 0, 1.0, worth.cost)
+        score = ranking(worth.notional - worth.cost, cost, worth.notional, worth.of_units[worth.owner])
+        kept = ~np.isin(worth.owner, list(out))
         found = {}
         for row, instrument in enumerate(self.book.instruments):
             rows = np.flatnonzero((self.item == row) & kept)
             found[instrument.id] = Counterparties.of(
-                [name(a) for a in self.owner[rows].tolist()], self.lots[rows], score[rows]
+                [name(a) for a in worth.owner[rows].tolist()], self.lots[rows], score[rows]
             )
         return found
 
@@ -109,10 +102,10 @@ class Desk:
             item = int(self.item[row])
             if self.lots[row] and instruments.settlement[item] == self.asset:
                 terms = instruments.rows[item]
-                ticks = round(float(self.mark[item]) / float(terms.tick))
+                ticks = round(float(self.worth.marks[item]) / float(terms.tick))
                 found.append(OpenPosition(
                     instrument=terms, decimals=instruments.assets[self.asset].decimals, lots=int(self.lots[row]),
-                    ticks=ticks, weight=max(int(abs(self.notional[row])), 1),
+                    ticks=ticks, weight=max(int(abs(self.worth.notional[row])), 1),
                 ))  # fmt: skip
         return tuple(found)
 

@@ -1,22 +1,21 @@
 """Liquidation of a live engine: marks in, and trades, transfers and modes out as events that its one ledger applies."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from crossmargin import _checks as check
-from crossmargin._checks import Integers
 from crossmargin._core import cascade
 from crossmargin._core.ledger import Trading
 from crossmargin.account import RiskEngine
-from crossmargin.errors import raise_for_status
-from crossmargin.liquidation.absorption import Absorption, absorb
+from crossmargin.errors import KernelError, raise_for_status
+from crossmargin.liquidation.absorption import Absorption, Backstop
 from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty, Rule, Smallest, close_out
-from crossmargin.liquidation.holdings import EngineHoldings, apply, transfers
+from crossmargin.liquidation.holdings import EngineHoldings, apply, cancel_all, transfers
 from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.liquidation.ledger_deleveraging import Ranking
-from crossmargin.liquidation.narrative import Narrative, breach
+from crossmargin.liquidation.narrative import Narrative, breach, deposit_needed, places
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared, Requirement
 from crossmargin.market import Market, Observation, OracleGuard
@@ -29,6 +28,7 @@ class Report:
 
     narratives: tuple[Narrative, ...]
     held_back: tuple[str, ...]
+    failed: Mapping[str, str]  # accounts that the ledger could not close, and what it answered
     revalued: int
     absorbed: Absorption
 
@@ -48,7 +48,8 @@ class Liquidator:
     ``ranking``: by which counterparties are deleveraged for what the fund cannot pay, as far as positions are open;
     without one nobody is, and it stands as the shortfall account's debt.
 
-    An account in liquidation takes what reduces alone (``Trading.REDUCING``) until it is beyond the exit line.
+    An account in liquidation takes what reduces alone (``Trading.REDUCING``) until it is beyond the exit line; then it
+    takes again what it took before. Until then every look goes on with it.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Liquidator:
         self.holdings = EngineHoldings(engine)
         self.index = LiquidationIndex(engine.prepared, self.holdings, len(engine.account_names))
         self.last_part: dict[int, int] = {}
-        self.inside: set[int] = set()  # in liquidation
+        self.inside: dict[int, int] = {}  # accounts in liquidation, and what they took before
         self.seen = engine.sequence()  # of the events that the index knows
 
     # ---- marks -----------------------------------------------------------------------------
@@ -89,18 +90,27 @@ class Liquidator:
         before, after = self.index.prepared, self.engine.prepared
         self.refresh()
         found = self.index.remark(after)
-        due = np.array([a for a in found.liquidatable.tolist() if a not in self.apart], dtype=np.int64)
-        doubted = self.doubted(due, after.market)
-        narratives = [self.close(a, before, doubted.get(a, {})) for a in due.tolist()]
-        gone = [a for a in due.tolist() if a not in doubted and self.is_lost(a)]
-        absorbed = absorb(self.engine, self.holdings, np.array(gone, dtype=np.int64), after.market,
-                          fund=self.fund, shortfall=self.shortfall, ranking=self.ranking)  # fmt: skip
+        due = sorted({*found.liquidatable.tolist(), *filter(self.is_inside, self.inside)} - self.apart)
+        doubted, failed = self.doubted(due, after.market), {}
+        narratives = []
+        for account in due:
+            try:
+                narratives.append(self.close(account, before, doubted.get(account, {})))
+            except KernelError as error:  # of this account alone: the ledger took none of that event
+                failed[account] = str(error)
+        absorbed = self.absorb([a for a in due if a not in doubted and self.is_lost(a, narratives, failed)])
         self.refresh()
         self.release()
-        names = tuple(self.name(a) for a in doubted)
         return Report(
-            narratives=tuple(narratives), held_back=names, revalued=len(found.revalued), absorbed=absorbed
-        )
+            narratives=tuple(narratives), held_back=tuple(map(self.name, doubted)), revalued=len(found.revalued),
+            failed={self.name(a): text for a, text in failed.items()}, absorbed=absorbed,
+        )  # fmt: skip
+
+    def absorb(self, accounts: list[int]) -> Absorption:
+        """What no step restores goes to the fund; a fund below nothing is the shortfall's."""
+        backstop = Backstop(self.engine, self.holdings, self.engine.market, self.fund, self.shortfall)
+        found = backstop.absorb(np.array(accounts, dtype=np.int64), self.ranking)
+        return replace(found, socialised=found.socialised + backstop.top_up())
 
     def refresh(self) -> None:
         """Take in what events since did to accounts: to those that they named, or to all."""
@@ -122,20 +132,20 @@ class Liquidator:
 
     # ---- oracles ---------------------------------------------------------------------------
 
-    def doubted(self, accounts: Integers, market: Market) -> dict[int, dict[str, tuple[str, ...]]]:
+    def doubted(self, accounts: Iterable[int], market: Market) -> dict[int, dict[str, tuple[str, ...]]]:
         """Accounts that an oracle with a fault moves, with the faults."""
         faults = {name: found for name, guard in self.guards.items() if (found := guard.faults(market, name))}
         if not faults:
             return {}
-        touched = {a: {n: f for n, f in faults.items() if n in self.moved_by(a)} for a in accounts.tolist()}
+        touched = {a: {n: f for n, f in faults.items() if n in self.moved_by(a)} for a in accounts}
         return {a: found for a, found in touched.items() if found}
 
     def moved_by(self, account: int) -> set[str]:
-        """Underlyings of what an account holds."""
-        held = self.portfolio(account)
-        instruments = self.engine.instruments
-        found = {instruments.instrument(name).underlying for name in held.positions}
-        return found | {instruments.asset(name).underlying or name for name in held.balances}
+        """Underlyings of what an account holds, and of what that settles in."""
+        held, instruments = self.portfolio(account), self.engine.instruments
+        rows = [instruments.instrument(name) for name in held.positions]
+        assets = {row.settlement for row in rows} | set(held.balances)
+        return {row.underlying for row in rows} | {instruments.asset(name).underlying or name for name in assets}
 
     def portfolio(self, account: int) -> Portfolio:
         return Portfolio(self.holdings(np.array([account])), 0)
@@ -146,7 +156,6 @@ class Liquidator:
         """Close one account out, or say why it is left; what is decided is applied."""
         held, prepared = self.portfolio(account), self.engine.prepared
         found = prepared.requirement(held)
-        self.inside.add(account)
         closed = None
         if not faults:
             self.stop(account)
@@ -159,21 +168,37 @@ class Liquidator:
                 self.last_part[account] = closed.last_part
         return Narrative(
             account=self.name(account), currency=found.currency, before=found, closed=closed, held_back=faults,
-            breach=breach(before, prepared, held), deposit=max(-found.surplus_maintenance, 0.0),
+            breach=breach(before, prepared, held), deposit=deposit_needed(prepared, held),
+            decimals=places(self.engine.instruments.asset(found.currency)),
         )  # fmt: skip
+
+    def exit(self, found: Requirement) -> float:
+        """What an account is beyond its exit line, account currency; < 0: still inside."""
+        figures = (found.surplus_initial, found.surplus_maintenance, found.maintenance)
+        return float(self.thresholds.exit_surplus(*(np.array(figure) for figure in figures)))
 
     def target(self, found: Requirement) -> float:
         """``surplus_maintenance`` at the exit line, as the lines lie before the close-out."""
-        line = self.thresholds.exit_surplus(
-            np.array(found.surplus_initial), np.array(found.surplus_maintenance), np.array(found.maintenance)
-        )
-        return max(found.surplus_maintenance - float(line), 0.0)
+        return max(found.surplus_maintenance - self.exit(found), 0.0)
+
+    def requirement(self, account: int) -> Requirement:
+        return self.engine.prepared.requirement(self.portfolio(account))
+
+    def is_inside(self, account: int) -> bool:
+        """Whether an account in liquidation is not beyond its exit line yet."""
+        found = self.requirement(account)
+        return bool(np.rint(self.exit(found) / self.atom(found)) < 0)
+
+    def atom(self, found: Requirement) -> float:
+        instruments = self.engine.instruments
+        return float(instruments.atom[instruments.asset_index[found.currency]])
 
     def stop(self, account: int) -> None:
         """Take no more than what reduces, and cancel what rests."""
+        if account not in self.inside:
+            self.inside[account] = self.engine.modes()[account][0]
         raise_for_status(self.engine.mode(account, Trading.REDUCING), f"mode of {self.name(account)}")
-        while resting := cascade.resting(self.engine, account):  # one of a pair takes the other away
-            raise_for_status(self.engine.cancel(account, resting[0][0]), f"cancel of {self.name(account)}")
+        cancel_all(self.engine, np.array([account]))
 
     def carry_out(self, account: int, closed: CloseOut) -> None:
         """Trades against the liquidator with their fees, and penalties by who receives them."""
@@ -189,26 +214,18 @@ class Liquidator:
             payees = np.array([self.liquidator, self.fund])
             apply(self.engine, transfers(np.full(2, account), np.full(2, asset), shares, payees))
 
-    def is_lost(self, account: int) -> bool:
-        """Whether nothing of the account's own restores it: no step left that helps, or nothing to close."""
-        held = self.portfolio(account)
-        found = self.engine.prepared.requirement(held)
-        below = bool(np.rint(found.surplus_maintenance / held.instruments.atom[held.book.currency[0]]) < 0)
-        return below and (not any(p.lots for p in held.positions.values()) or self.no_step(held))
-
-    def no_step(self, held: Portfolio) -> bool:
-        closed = close_out(self.engine.prepared, held, self.rule, costs=self.costs, penalty=self.penalty)
-        return closed.outcome is Outcome.TAKEOVER and not closed.steps
+    def is_lost(self, account: int, narratives: list[Narrative], failed: Mapping[int, str]) -> bool:
+        """Whether the account is below and nothing of its own restores it: it was closed as far as it goes."""
+        if account in failed:
+            return False
+        closed = next(n.closed for n in narratives if n.account == self.name(account))
+        if closed is None or closed.outcome is Outcome.RESTORED:
+            return False
+        found = self.requirement(account)
+        return bool(np.rint(found.surplus_maintenance / self.atom(found)) < 0)
 
     def release(self) -> None:
-        """Open the accounts again that are beyond the exit line."""
-        for account in sorted(self.inside):
-            found = self.engine.prepared.requirement(self.portfolio(account))
-            line = self.thresholds.exit_surplus(
-                np.array(found.surplus_initial), np.array(found.surplus_maintenance), np.array(found.maintenance)
-            )
-            atom = self.engine.instruments.atom[self.engine.instruments.asset_index[found.currency]]
-            if np.rint(float(line) / atom) >= 0:
-                self.engine.mode(account, Trading.OPEN)
-                self.inside.remove(account)
+        """Let the accounts that are beyond the exit line take again what they took before."""
+        for account in [a for a in self.inside if not self.is_inside(a)]:
+            self.engine.mode(account, Trading(self.inside.pop(account)))
         self.seen = self.engine.sequence()

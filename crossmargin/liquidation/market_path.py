@@ -56,13 +56,12 @@ class Path:
     def __len__(self) -> int:
         return len(self.constant)
 
-    def add(self, change: SurplusChange | None, step: Floats) -> None:
-        """One mark; without a bound nothing is summed, since everybody is revalued."""
-        given = change or SurplusChange({}, {}, 0.0)
-        for rows, figures in ((self.signed, given.signed), (self.bound, given.by_source)):
+    def add(self, change: SurplusChange, step: Floats) -> None:
+        """One mark."""
+        for rows, figures in ((self.signed, change.signed), (self.bound, change.by_source)):
             for source, at in rows.items():
                 at.append(at[-1] + figures.get(source, 0.0))
-        self.constant.append(self.constant[-1] + given.constant)
+        self.constant.append(self.constant[-1] + change.constant)
         self.travelled.append(self.travelled[-1] + step)
 
     def of(self, source: str, size: int = 0) -> tuple[Floats, Floats]:

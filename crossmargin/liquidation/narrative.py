@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, inf
 
 import numpy as np
 
+from crossmargin.account.health import currency_atom
+from crossmargin.instruments import Asset
 from crossmargin.liquidation.close_out_steps import CloseOut
+from crossmargin.liquidation.worth import Worth
 from crossmargin.margin import Prepared, Requirement
 from crossmargin.margin.frontier import BOTTOM
 from crossmargin.market import Market
 from crossmargin.portfolio import Portfolio
-from crossmargin.scenario.revalue import asset_prices, lot_values, mark_of, moved_market
+from crossmargin.scenario.revalue import moved_market
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +48,20 @@ class Narrative:
     breach: Breach
     before: Requirement
     closed: CloseOut | None
-    deposit: float  # that would have kept the account from it, at its weight as collateral 1
+    deposit: float  # of the account's currency that would have kept it from it; inf: none of it would
+    decimals: int  # of the figures that are printed
     held_back: Mapping[str, tuple[str, ...]]  # oracle faults for which nobody was closed
 
     def lines(self) -> tuple[str, ...]:
         """Sentences in order."""
         return tuple(line for part in (self.why(), self.steps(), self.avoided()) for line in part)
 
+    def money(self, amount: float) -> str:
+        return f"{amount:,.{self.decimals}f} {self.currency}"
+
     def why(self) -> list[str]:
         surplus, health = self.before.surplus_maintenance, self.before.health_factor
-        found = [f"{self.account}: surplus maintenance {surplus:,.2f} {self.currency}, health factor {health:.4f}"]
+        found = [f"{self.account}: surplus maintenance {self.money(surplus)}, health factor {health:.4f}"]
         if self.breach.prices is not None:
             prices = ", ".join(f"{name} {price:,.2f} ({self.breach.moves[name]:+.2%} in all)"
                                for name, price in self.breach.prices.items() if self.breach.moves[name])  # fmt: skip
@@ -60,7 +69,7 @@ class Narrative:
         else:
             found.append("the account was below its threshold before this mark: no price of it broke it")
         if self.breach.worst is not None:
-            found.append(f"{self.breach.worst} lost most: {self.breach.lost[self.breach.worst]:,.2f} {self.currency}")
+            found.append(f"{self.breach.worst} lost most: {self.money(self.breach.lost[self.breach.worst])}")
         return found
 
     def steps(self) -> list[str]:
@@ -70,7 +79,9 @@ class Narrative:
         return [] if self.closed is None else [f"step {n}: {line}" for n, line in enumerate(self.closed.explain(), 1)]
 
     def avoided(self) -> list[str]:
-        return [f"a deposit of {self.deposit:,.2f} {self.currency} before it would have avoided it"]
+        if self.deposit == inf:
+            return [f"no deposit of {self.currency} would have avoided it"]
+        return [f"a deposit of {self.money(self.deposit)} before it would have avoided it"] if self.deposit else []
 
 
 def breach(old: Prepared, new: Prepared, portfolio: Portfolio) -> Breach:
@@ -119,14 +130,51 @@ def crossing(function: Callable[[float], float], moves: Mapping[str, float]) -> 
 
 
 def gains_of(old: Prepared, new: Prepared, portfolio: Portfolio) -> dict[str, float]:
-    """What each position and each balance gained between two markets, account currency."""
-    instruments = portfolio.instruments
-    price = asset_prices(instruments, new.market)
-    unit = price[instruments.asset_index[portfolio.account.currency]]
-    marks = (np.array([mark_of(r.id, r.kind, r.underlying, p.market) for r in instruments]) for p in (old, new))
-    before, after = (lot_values(instruments, mark) for mark in marks)
-    change = (after - before) * price[instruments.settlement] / unit
-    found = {name: held.lots * float(change[instruments.index[name]]) for name, held in portfolio.positions.items()}
-    coins = (price - asset_prices(instruments, old.market)) * instruments.atom / unit
-    found |= {name: atoms * float(coins[instruments.asset_index[name]]) for name, atoms in portfolio.balances.items()}
+    """What each position and each balance gained between two markets, account currency, valued in it at both."""
+    (before, owned), (after, owns) = (worth_in_currency(p.market, portfolio) for p in (old, new))
+    found = {name: after[name] - before[name] for name in before} | {name: owns[name] - owned[name] for name in owned}
     return {name: gain for name, gain in found.items() if gain}
+
+
+def worth_in_currency(market: Market, portfolio: Portfolio) -> tuple[dict[str, float], dict[str, float]]:
+    """Profit of each position and value of each balance at the marks, account currency."""
+    worth, instruments = Worth(portfolio.alone().book, market), portfolio.instruments
+    unit = worth.prices[instruments.asset_index[portfolio.account.currency]]
+    profit = ((worth.notional - worth.cost) / unit).tolist()
+    names = [instruments.rows[row].id for row in worth.book.positions["instrument"].tolist()]
+    value = worth.atoms / unit
+    held = {name: atoms * float(value[instruments.asset_index[name]]) for name, atoms in portfolio.balances.items()}
+    return dict(zip(names, profit, strict=True)), held
+
+
+def deposit_needed(prepared: Prepared, portfolio: Portfolio) -> float:
+    """The least amount of the account's currency with which ``surplus_maintenance`` is not below 0, whole atoms.
+
+    Found by the plan, so that a haircut on it counts; inf where ten times the account's gross worth would not do.
+    """
+    currency, atom = portfolio.account.currency, currency_atom(portfolio)
+    held = portfolio.balances
+
+    def surplus(atoms: int) -> float:
+        richer = {**held, currency: held.get(currency, 0) + atoms}
+        amounts = {name: Fraction(n, 10 ** portfolio.instruments.asset(name).decimals) for name, n in richer.items()}
+        return prepared.requirement(portfolio.holding(balances=amounts)).surplus_maintenance
+
+    low, high = 0, max(ceil(-surplus(0) / atom), 0)
+    if not high:
+        return 0.0
+    for _ in range(8):
+        if np.rint(surplus(high) / atom) >= 0:
+            break
+        low, high = high, 2 * high
+    else:
+        return inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if np.rint(surplus(middle) / atom) >= 0 else (middle, high)
+    return high * atom
+
+
+def places(asset: Asset) -> int:
+    """Decimals to print: cents of money, all of a coin."""
+    return min(asset.decimals, 2) if asset.underlying is None else asset.decimals

@@ -8,11 +8,10 @@ had been closed at given prices, less the penalty.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
-from crossmargin.instruments import Instruments
+from crossmargin.instruments import Instrument, Instruments
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared
 from crossmargin.margin.charges import index_notionals
@@ -35,10 +34,10 @@ class Prices:
     def at(cls, instruments: Instruments, market: Market, price: Floats, half_spread: float = 0.0) -> "Prices":
         """Around prices (n_instruments,), less or more half a spread of them.
 
-        Sales round down to a tick, purchases up; an inverse contract trades at a tick or more.
+        Sales round down to a tick, purchases up; an inverse contract trades at a tick or more, an option not below 0.
         """
         tick = np.array([float(row.tick) for row in instruments])
-        least = np.array([1 if row.costs_inversely else -(2**62) for row in instruments])
+        least = np.array([lowest(row) for row in instruments])
         spread = half_spread * np.abs(price)
         sell = np.maximum(np.floor((price - spread) / tick * (1 + 1e-15)), least)
         buy = np.maximum(np.ceil((price + spread) / tick * (1 - 1e-15)), least)
@@ -48,6 +47,13 @@ class Prices:
     def of(self, item: Integers, lots: Integers) -> Integers:
         """Price of trades of ``lots`` (> 0 buys)."""
         return np.where(lots < 0, self.sell[item], self.buy[item])
+
+
+def lowest(instrument: Instrument) -> int:
+    """The lowest price in ticks at which a contract can trade."""
+    if instrument.costs_inversely:
+        return 1
+    return 0 if instrument.strike is not None else -(2**62)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +162,3 @@ def after(
 def currency_atoms(prepared: Prepared, book: Book) -> Floats:
     """One atom of each unit's currency, quote currency."""
     return np.asarray(book.instruments.atom[book.currency] * prepared.currency_prices(book))
-
-
-def below(surplus: Floats, atom: Floats) -> NDArray[np.bool_]:
-    """Whether a surplus, to the nearest atom, is below 0."""
-    return np.asarray(np.rint(surplus / atom) < 0)

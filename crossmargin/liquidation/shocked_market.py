@@ -7,6 +7,7 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Floats, Integers
 from crossmargin.liquidation.cascade_rounds import CascadeRules
+from crossmargin.liquidation.impact import bounded
 from crossmargin.liquidation.shares import Prices
 from crossmargin.margin import Prepared
 from crossmargin.market import Market
@@ -34,11 +35,11 @@ class ShockedMarket:
         return self.path[-1]
 
     def shock(self, given: Mapping[str, float]) -> None:
-        """Move underlyings by fractions, each above -1 or a total loss."""
+        """Move underlyings by fractions, each above -1."""
         unknown = sorted(set(given) - set(self.underlyings))
         if unknown:
             raise check.refuse("shock", f"name underlyings with a depth: {', '.join(self.underlyings)}", unknown[0])
-        moves = [check.number("shock", given.get(name, 0.0), low=-1.0) for name in self.underlyings]
+        moves = [check.number("shock", given.get(name, 0.0), low=-1.0, strict=True) for name in self.underlyings]
         self.move(np.array(moves))
 
     def seen(self, random: np.random.Generator) -> Floats:
@@ -55,7 +56,12 @@ class ShockedMarket:
     def slip(self, flow: Floats) -> Floats:
         """How far prices are from the marks while a flow trades: half of what stays, and what does not."""
         permanent, temporary = self.rules.impact.moves(flow, self.now(), self.volatility)
-        return np.asarray(permanent / 2 + temporary)
+        return bounded(permanent / 2 + temporary)
+
+    def lags(self) -> bool:
+        """Whether the oracle has still to see what happened since the factors that it gave last, a round ago."""
+        last = max(len(self.path) - 2 - self.rules.oracle.lag, 0)
+        return self.rules.oracle.lag > 0 and any(not np.array_equal(f, self.path[-1]) for f in self.path[last:])
 
     def now(self) -> Floats:
         """Depth at the present volatility and price: so many units of the underlying, whatever they cost."""

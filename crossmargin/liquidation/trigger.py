@@ -17,8 +17,7 @@ HEALTHY, MARGIN_CALL, LIQUIDATABLE, BANKRUPT = range(4)  # as ``account.health.S
 class Thresholds:
     """Three lines of one account: initial, maintenance, and the exit line between them or above.
 
-    An account enters liquidation when ``surplus_maintenance < 0`` (``at_zero``: or is 0, where a venue's rule says
-    that equality liquidates) and leaves it when
+    An account enters liquidation when ``surplus_maintenance < 0`` and leaves it when
 
         ``(1 - exit) surplus_maintenance + exit surplus_initial >= buffer maintenance``
 
@@ -29,7 +28,6 @@ class Thresholds:
 
     exit: float = 0.0
     buffer: float = 0.0
-    at_zero: bool = False
 
     def __post_init__(self) -> None:
         check.fraction("exit", self.exit)
@@ -39,11 +37,6 @@ class Thresholds:
         """What an account in liquidation still lacks to leave it, where negative; account currency."""
         return (1.0 - self.exit) * maintenance + self.exit * initial - self.buffer * required
 
-    def enters(self, maintenance: Floats, atom: Floats | float) -> NDArray[np.bool_]:
-        """Below the entry line."""
-        figure = np.rint(maintenance / atom)
-        return figure <= 0 if self.at_zero else figure < 0
-
 
 def liquidating(
     found: Requirements, atom: Floats, before: NDArray[np.bool_], thresholds: Thresholds
@@ -51,8 +44,7 @@ def liquidating(
     """Who is in liquidation now: who enters, and who was in it and has not met the exit line, shape (n_units,)."""
     surplus = found.surplus_maintenance
     left = thresholds.exit_surplus(found.surplus_initial, surplus, found.maintenance)
-    inside = thresholds.enters(surplus, atom) & (found.maintenance > 0) | (np.rint(surplus / atom) < 0)
-    return inside | (before & (np.rint(left / atom) < 0))
+    return (np.rint(surplus / atom) < 0) | (before & (np.rint(left / atom) < 0))
 
 
 def states(found: Requirements, atom: Floats, held: NDArray[np.bool_]) -> NDArray[np.int64]:

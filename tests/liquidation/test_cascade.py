@@ -177,6 +177,27 @@ def test_a_delay_and_a_lagging_oracle_come_late():
     assert blind.rounds[0].seen["BTC"] == 1.0
 
 
+def test_a_noisy_oracle_that_lags_ends():
+    quiet = cascade(crowd=Crowd(accounts=50, positions=2, headroom=5.0), oracle=Oracle(lag=1, noise=0.001), max_rounds=50)
+    assert quiet.run({"BTC": -0.01}).ended
+
+
+def test_nobody_sells_below_nothing_in_a_market_without_depth():
+    made = cascade(impact=LinearImpact(), depth=dict.fromkeys(PRICES, 20_000.0), max_rounds=40)
+    result = made.run({"BTC": -0.15})
+    assert result.total("notional") > 0
+    assert not any(made.engine.imbalance().values())
+    assert (made.market.slip(np.array([-1e9, 1e9, 0.0])) >= -0.95).all()
+
+
+def test_whoever_deleveraging_leaves_below_is_closed_too():
+    for seed in range(6):
+        made = cascade(crowd=Crowd(accounts=120, positions=3, headroom=0.2, seed=seed), fund=0.0, ranking=BY_RETURN)
+        result = made.run({"BTC": -0.7, "ETH": 0.4})
+        assert result.ended
+        assert not len(below(made.engine.prepared, made.holdings(np.arange(120)), {}))
+
+
 def test_an_exit_line_above_the_entry_line_closes_more():
     near, far = (cascade(thresholds=Thresholds(exit=exit_)).run({"BTC": -0.15}) for exit_ in (0.0, 1.0))
     assert far.accounts.tolist() == near.accounts.tolist()
@@ -247,7 +268,7 @@ def test_contagion_takes_the_others_along():
 
 @pytest.mark.parametrize(("shock", "message"), [
     ({"DOGE": -0.1}, "shock must name underlyings with a depth: BTC, ETH, SOL, was 'DOGE'"),
-    ({"BTC": float("nan")}, "shock must be finite"), ({"BTC": -1.5}, "shock must be .* -1"),
+    ({"BTC": float("nan")}, "shock must be finite"), ({"BTC": -1.5}, "shock must be .* -1"), ({"BTC": -1.0}, "shock must be .* -1"),
 ])  # fmt: skip
 def test_a_shock_that_means_nothing_is_refused(shock, message):
     with pytest.raises(InvalidInputError, match=message):

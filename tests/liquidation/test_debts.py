@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from crossmargin._core.events import Kind
 from crossmargin._core.status import Status
 from crossmargin.account import Capacity, RiskEngine
-from crossmargin.liquidation.absorption import absorb, values
+from crossmargin.liquidation.absorption import Backstop
 from crossmargin.liquidation.cascade import Cascade, CascadeRules
 from crossmargin.liquidation.crowd import Crowd, engine_of
 from crossmargin.liquidation.debts import exchanges
@@ -57,13 +57,40 @@ def test_a_haircut_alone_leaves_an_account_its_worth():
     assert engine.event(Kind.ADJUST, 0, 0, assets["USD"], -debt) == Status.OK
     assert engine.figures(0)["surplus_maintenance"] < 0
     holdings = EngineHoldings(engine)
-    worth = values(holdings(np.arange(2)), market)
-    found = absorb(engine, holdings, np.array([0]), market, fund=1, shortfall=2)
+    backstop = Backstop(engine, holdings, market, 1, 2)
+    worth = backstop.worth(np.arange(2)).of_units
+    found = backstop.absorb(np.array([0]))
     assert (found.accounts, found.from_fund, found.socialised) == (0, 0.0, 0.0)
     assert engine.figures(0)["surplus_maintenance"] > 0
     held = dict((asset, atoms) for account, asset, atoms in engine.balances() if account == 0)
     assert set(held) == {assets[coin]}
-    assert np.abs(values(holdings(np.arange(2)), market) - worth).max() < 0.02  # within an atom of each
+    assert np.abs(backstop.worth(np.arange(2)).of_units - worth).max() < 0.02  # within an atom of each
+    assert not any(engine.imbalance().values())
+
+
+def test_a_takeover_leaves_an_account_what_it_is_worth():
+    """Hedged positions that free no margin, coins under a haircut, a debt: worth thousands, and below its margin."""
+    base = prepared("scenario of coins")
+    engine = RiskEngine(base, orders="none", capacity=Capacity(accounts=4, slots=20, orders=1))
+    for name in ("a", "desk", "fund", "shortfall"):
+        engine.open(name, "USD")
+    market, assets = base.market, base.instruments.asset_index
+    price = market.price("BTC", base.instruments.asset("BTC").underlying)
+    engine.deposit(0, "BTC", "1")
+    engine.deposit(2, "USD", "1000000")
+    assert engine.event(Kind.ADJUST, 0, 0, assets["USD"], -round(0.97 * price * 100)) == Status.OK
+    for name, lots in (("BTC-PERPETUAL", 100), ("BTC-28JUN24", -100)):
+        row = engine.instrument(name)
+        assert engine.event(Kind.BRING, 0, 0, row, lots, 0) == Status.OK
+    holdings = EngineHoldings(engine)
+    backstop = Backstop(engine, holdings, market, 2, 3)
+    before = float(backstop.worth(np.array([0])).of_units[0])
+    assert before > 1000
+    assert engine.figures(0)["surplus_maintenance"] < 0
+    found = backstop.absorb(np.array([0]))
+    after = float(backstop.worth(np.array([0])).of_units[0])
+    assert after > before - 50  # a tick of each position and an atom of each balance
+    assert found.socialised == 0.0
     assert not any(engine.imbalance().values())
 
 

@@ -8,13 +8,22 @@ from account.gate_desks import DESKS, prepared
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from crossmargin import Account, Book, Market
+from liquidation.desks import AS_OF, GRID
+from liquidation.desks import PRICES as PRICES_OF
+from liquidation.desks import prepared as perpetuals
+
+from crossmargin import Account, Asset, Book, Instrument, Instruments, Market, Observation
 from crossmargin.account.engine import held_by
 from crossmargin.errors import CrossmarginError
+from crossmargin.instruments import Kind
+from crossmargin.liquidation.crowd import Crowd
 from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.liquidation.market_path import BookHoldings
+from crossmargin.margin.collateral import Haircut
 from crossmargin.margin.plan.surplus_change import UnboundedError, surplus_change
+from crossmargin.margin.scenario_margin import ScenarioMargin
 from crossmargin.portfolio.feeds import FEEDS
+from crossmargin.scenario.revalue import moved_market
 
 QUICK = (Phase.explicit, Phase.generate)  # a failure is shown as found
 PRICES = ("index", "mark", "forward")
@@ -156,3 +165,59 @@ def test_a_part_of_a_book_is_valued_like_the_whole():
     part = book.taken(units)
     assert surplus(base, part).tolist() == surplus(base, book)[units].tolist()
     assert [account.id for account in part.accounts] == [f"{unit:06}" for unit in units]
+
+
+@given(seed=st.integers(0, 2**32), path=st.lists(st.tuples(st.sampled_from(sorted(PRICES_OF)), st.floats(-0.2, 0.3)),
+                                                 min_size=2, max_size=6))  # fmt: skip
+@settings(max_examples=40, phases=QUICK)
+def test_underlyings_that_move_one_after_the_other(seed, path):
+    """A queue is made when its underlying first moves, after others were armed again."""
+    base = perpetuals()
+    book = Crowd(accounts=60, positions=2, headroom=0.3, seed=seed).book(base, "USDC")
+    index, moves = LiquidationIndex.of_book(base, book), {}
+    for name, move in path:
+        moves[name] = move
+        fresh = base.remark(moved_market(base.instruments, base.market, moves))
+        below = np.rint(fresh.requirements(book).surplus_maintenance * 1e6) < 0
+        assert index.remark(fresh).liquidatable.tolist() == np.flatnonzero(below).tolist()
+
+
+def test_a_path_that_grows_long_begins_anew():
+    base = perpetuals()
+    book = Crowd(accounts=50, positions=2, headroom=0.3).book(base, "USDC")
+    index = LiquidationIndex.of_book(base, book)
+    for n in range(600):
+        fresh = base.remark(moved_market(base.instruments, base.market, {"BTC": 0.05 * np.sin(n)}))
+        found = index.remark(fresh)
+        assert len(index.path) <= 257
+    below = np.rint(fresh.requirements(book).surplus_maintenance * 1e6) < 0
+    assert found.liquidatable.tolist() == np.flatnonzero(below).tolist()
+
+
+def test_a_parameter_by_group_moves_what_climbed_to_it_by_another_way():
+    """A contract on ETH settled in BTC: its profit counts in the group of BTC, whose offset alone changes."""
+    listed = [
+        Instrument(id=name, kind=Kind.PERPETUAL, underlying=under, settlement=settled, lot=lot, tick="0.01")
+        for name, under, settled, lot in (("E", "ETH", "BTC", "0.00001"), ("S", "SOL", "USD", "0.1"))
+    ]  # fmt: skip
+    table = Instruments.of(listed, [Asset(id="USD", decimals=6), Asset(id="BTC", decimals=8, underlying="BTC")])
+    seen = [("USD", "index", 1.0), ("BTC", "index", 60_000.0), ("ETH", "index", 3000.0), ("SOL", "index", 150.0),
+            ("E", "mark", 3000.0), ("S", "mark", 150.0)]  # fmt: skip
+    market = Market.of([Observation(subject=s, field=f, value=v) for s, f, v in seen], as_of=AS_OF, quote="USD")
+
+    def method(offset):
+        cash = (Haircut(asset="USD"), Haircut(asset="BTC"))
+        return ScenarioMargin(name="p", scenarios=GRID, collateral=cash, between_groups="joint", offsets={"BTC": offset})
+
+    before, after = (method(offset).prepare(table, market) for offset in (0.9, 0.0))
+    book = Book.of(
+        table, [Account(id="a", currency="USD")],
+        positions={"account": [0, 0], "instrument": [table.index["E"], table.index["S"]], "lots": [1, 100_000],
+                   "open_cost": [5 * 10**8, round(100_000 * 0.1 * 150 * 1e6)]},
+        balances={"account": [0], "asset": [table.asset_index["USD"]], "atoms": [1_400_000 * 10**6]},
+    )  # fmt: skip
+    low, high = sorted(p.requirements(book).surplus_maintenance[0] for p in (before, after))
+    assert high - low > 10_000
+    poor = replace(book, balances=type(book.balances)(
+        {**book.balances.columns, "atoms": book.balances["atoms"] - round((low + high) / 2 * 1e6)}, book.balances.start))
+    assert LiquidationIndex.of_book(before, poor).remark(after).liquidatable.tolist() == [0]

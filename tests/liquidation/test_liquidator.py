@@ -8,6 +8,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from liquidation.desks import PRICES, instruments, market, prepared
 
+from account.gate_desks import prepared as coins
+
 from crossmargin import Account, Book
 from crossmargin._core.events import Kind
 from crossmargin._core.ledger import Trading
@@ -192,6 +194,55 @@ def test_any_sequence_of_marks_keeps_money_and_leaves_nobody_below(seed, falls):
         left = engine.prepared.requirements(watch.holdings(np.arange(29)))
         assert (np.rint(left.surplus_maintenance / 1e-6) >= 0).all()
     assert [row[0] for row in engine.totals()][0] == external
+
+
+def test_one_account_that_cannot_be_closed_stops_nobody_else():
+    """The liquidator has no room for one more contract: that account is reported, the others are closed."""
+    watch = desk(rule=Whole(), cash="10000")
+    engine = watch.engine
+    full = Liquidator(engine, Whole(), fund="fund", shortfall="shortfall", liquidator="a1", costs=COSTS, penalty=PENALTY)
+    for name in engine.instruments.index:
+        engine.trading(name, Trading.OPEN)
+    assert engine.trading("SOL-SWAP", Trading.GONE) == Status.OK  # no trade in it is taken any more
+    report = full.mark(moved(engine, {"BTC": -0.06, "ETH": -0.05}))
+    assert set(report.failed) == {"a0", "a2"}
+    assert all("HALTED" in text for text in report.failed.values())
+    assert not any(engine.imbalance().values())
+
+
+def test_what_an_account_took_before_it_takes_again_afterwards():
+    watch = desk(rule=Smallest(), cash="10000")
+    engine = watch.engine
+    assert engine.mode(2, Trading.REDUCING) == Status.OK  # by the host
+    watch.mark(moved(engine, {"BTC": -0.06, "ETH": -0.05}))
+    assert [engine.modes()[a][0] for a in (0, 2)] == [Trading.OPEN, Trading.REDUCING]
+
+
+def test_the_narrative_of_an_account_in_coins_is_in_coins():
+    """What its own coins are worth in them does not change; the deposit counts the haircut on it."""
+    base = coins("scenario of coins")
+    engine = RiskEngine(base, orders="none", capacity=Capacity(accounts=4, slots=20, orders=4))
+    for name, currency in (("a", "BTC"), ("fund", "USD"), ("desk", "USD"), ("shortfall", "USD")):
+        engine.open(name, currency)
+    engine.deposit(0, "BTC", "1.3")
+    row = engine.instrument("ETH-USDC-PERPETUAL")
+    lots = engine.lots("ETH-USDC-PERPETUAL", "100")
+    mark = base.market.value("mark", "ETH-USDC-PERPETUAL")
+    terms = base.instruments.rows[row]
+    cost = round(lots * mark / float(terms.tick) * float(terms.value_ratio(6)))
+    assert engine.event(Kind.BRING, 0, 0, row, lots, cost) == Status.OK
+    for name in ("fund", "desk"):
+        engine.deposit(engine.account(name), "USD", "10000000")
+    watch = Liquidator(engine, Smallest(), fund="fund", liquidator="desk", shortfall="shortfall")
+    held = engine.portfolio("a")
+    [found] = watch.mark(moved(engine, {"ETH": -0.25})).narratives
+    assert found.breach.worst == "ETH-USDC-PERPETUAL"
+    assert "BTC" not in found.breach.lost
+    amounts, method = held.amounts, engine.prepared.method
+    for more, passes in ((found.deposit, True), (found.deposit - 2e-8, False)):
+        richer = held.holding(balances={**amounts, "BTC": f"{float(amounts['BTC']) + more:.8f}"})
+        assert (method.requirement(richer, engine.market).surplus_maintenance >= -5e-9) is passes
+    assert f"{found.deposit:.8f} BTC" in "\n".join(found.lines())
 
 
 def test_states_by_number():

@@ -13,9 +13,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from crossmargin._checks import Floats
+from crossmargin._checks import Floats, Integers
 from crossmargin.errors import PlanError
-from crossmargin.margin.plan.binding import Binding, map_of
+from crossmargin.margin.plan.binding import Binding
 from crossmargin.margin.plan.program import ACCOUNT, Node
 
 Array = NDArray[np.float64]
@@ -25,13 +25,26 @@ class UnboundedError(PlanError):
     """A node whose change has no bound of this form."""
 
 
+Entry = tuple[str, bool]  # a holding, and whether its items are read beyond the keys that they climbed to
+
+
 @dataclass(frozen=True)
 class Reach:
-    """A bound by holding, shape (keys of its axis, rows), and a constant; ``spread``: read beyond its own keys."""
+    """A bound on a node: at each of its keys, a constant and a sum over what is held.
 
-    held: Mapping[str, Array]
+    ``held``: by entry, what a unit of each key of the holding's axis counts, shape (keys, rows). An item of its own
+    entry counts at one key of the node, the one it climbed to (``keys``: by holding), whatever path it took there; one
+    of a spread entry counts at some keys, as often as the figure says already. So what is chosen or scaled key by key
+    is taken entry by entry, and two spread figures are added where two own ones may be compared.
+    """
+
+    held: Mapping[Entry, Array]
+    keys: Mapping[str, Integers]
     constant: float = 0.0
-    spread: bool = False
+
+    @classmethod
+    def of_constant(cls, constant: float) -> "Reach":
+        return cls({}, {}, constant)
 
     def plus(self, other: "Reach") -> "Reach":
         return joined(np.add, self, other, self.constant + other.constant)
@@ -39,14 +52,36 @@ class Reach:
     def most(self, other: "Reach") -> "Reach":
         return joined(np.maximum, self, other, max(self.constant, other.constant))
 
-    def mapped(self, change: Callable[[str, Array], Array], constant: float) -> "Reach":
-        return Reach({name: change(name, array) for name, array in self.held.items()}, constant, self.spread)
+    def mapped(self, change: Callable[[Entry, Array], Array], constant: float) -> "Reach":
+        held = {entry: change(entry, array) for entry, array in self.held.items()}
+        return Reach(held, self.keys, constant)
+
+    def spread(self, times: Callable[[str, Array], Array]) -> "Reach":
+        """The same read at other keys: every entry becomes a spread one."""
+        held: dict[Entry, Array] = {}
+        for (name, _), array in self.held.items():
+            held[name, True] = held.get((name, True), 0.0) + times(name, array)
+        return Reach(held, {}, self.constant)
 
 
 def joined(step: np.ufunc, a: Reach, b: Reach, constant: float) -> Reach:
-    """Holding by holding; what one lacks is 0 there."""
-    held = {name: step(a.held.get(name, 0.0), b.held.get(name, 0.0)) for name in {**a.held, **b.held}}
-    return Reach(held, constant, a.spread or b.spread)
+    """Entry by entry; what one lacks is 0 there. Own figures that climbed to different keys become spread ones."""
+    apart = {name for name in a.keys.keys() & b.keys.keys() if not np.array_equal(a.keys[name], b.keys[name])}
+    a, b = (loosened(reach, apart) if apart else reach for reach in (a, b))
+    held = {
+        entry: (np.add if entry[1] else step)(a.held.get(entry, 0.0), b.held.get(entry, 0.0))
+        for entry in {**a.held, **b.held}
+    }
+    return Reach(held, {**a.keys, **b.keys}, constant)
+
+
+def loosened(reach: Reach, names: set[str]) -> Reach:
+    """Own entries of some holdings as spread ones."""
+    held: dict[Entry, Array] = {}
+    for (name, beyond), array in reach.held.items():
+        entry = (name, beyond or name in names)
+        held[entry] = held.get(entry, 0.0) + array
+    return Reach(held, {name: up for name, up in reach.keys.items() if name not in names}, reach.constant)
 
 
 Both = tuple[Reach, Reach]  # of a node's size, of its change
@@ -68,7 +103,7 @@ class Changes:
     def compute(self, node: Node, number: int) -> Both:
         if node.free:
             before, after = self.tables(number)
-            return Reach({}, largest(before, after)), Reach({}, float(np.abs(after - before).max(initial=0.0)))
+            return Reach.of_constant(largest(before, after)), Reach.of_constant(largest(after - before))
         rule = RULES.get(node.op)
         if rule is None:
             raise UnboundedError(f"{node.op} has no bound on its change")
@@ -89,24 +124,36 @@ class Changes:
             raise UnboundedError(f"{node.op} reads a sum at many keys")
         return node.args[0]
 
-    def along(self, holding: str, key: str, table: Array, *, spread: bool) -> Array:
-        """A table by key for each item of a holding's axis; the largest where an item is read beyond its key."""
+    def along(self, entry: Entry, keys: Mapping[str, Integers], table: Array) -> Array:
+        """A table by key of a node for each item of an entry; the largest where an item is read beyond its key."""
         if len(table) == 1:
             return table
-        axis = self.old.item_axis[holding]
-        try:
-            up = np.arange(len(table)) if axis == key else map_of((axis, key), self.old.maps, self.sizes)
-        except PlanError:
-            spread = True
-        return table.max(axis=0, keepdims=True) if spread else table[up]
+        return table.max(axis=0, keepdims=True) if entry[1] else table[keys[entry[0]]]
+
+    def climbed(self, child: str, parent: str, reach: Reach) -> dict[str, Integers]:
+        """The keys of a parent that own items come to lie under."""
+        if parent == ACCOUNT:
+            return {name: np.zeros_like(up) for name, up in reach.keys.items()}
+        step = self.old.maps[child, parent]
+        return {name: step[up] for name, up in reach.keys.items()}
+
+    def slot_keys(self, node: Node) -> Integers:
+        """The key of a slot under which each item of its axis lies."""
+        axis = self.old.item_axis[node.holding]
+        size = self.sizes[axis]
+        if node.key == axis:
+            return np.arange(size)
+        if node.key == ACCOUNT:
+            return np.zeros(size, dtype=np.int64)
+        return self.old.maps[axis, node.key]
 
     def source_items(self, reach: Reach) -> dict[str, Floats]:
         """By source, what one unit of each source item adds; one row."""
         found: dict[str, Floats] = {}
         for holding in self.old.program.holdings:
-            if holding.name in reach.held:
+            for entry in ((holding.name, beyond) for beyond in (False, True) if (holding.name, beyond) in reach.held):
                 items = self.old.items[holding.name]
-                each = np.broadcast_to(reach.held[holding.name], (self.sizes[holding.axis], 1))[:, 0]
+                each = np.broadcast_to(reach.held[entry], (self.sizes[holding.axis], 1))[:, 0]
                 value = np.where(items >= 0, each[np.maximum(items, 0)], 0.0) if len(each) else np.zeros(len(items))
                 found[holding.source] = found.get(holding.source, 0.0) + value
         return found
@@ -121,8 +168,9 @@ def largest(*tables: Array) -> float:
 
 def slot(changes: Changes, node: Node) -> Both:
     before, after = (np.asarray(b.coefficient(node), dtype=np.float64) for b in (changes.old, changes.new))
+    keys, entry = {node.holding: changes.slot_keys(node)}, (node.holding, False)
     size = np.maximum(np.abs(before), np.abs(after))
-    return Reach({node.holding: size}), Reach({node.holding: np.abs(after - before)})
+    return Reach({entry: size}, keys), Reach({entry: np.abs(after - before)}, keys)
 
 
 def summed(changes: Changes, node: Node) -> Both:
@@ -153,7 +201,7 @@ def weighted(changes: Changes, node: Node, weight: Array, moved: Array) -> Both:
 
     def times(reach: Reach, by: Array) -> Reach:
         return reach.mapped(
-            lambda name, x: x * changes.along(name, node.key, by, spread=reach.spread), reach.constant * largest(by)
+            lambda entry, x: x * changes.along(entry, reach.keys, by), reach.constant * largest(by)
         )
 
     return times(size, weight), times(change, weight).plus(times(size, moved))
@@ -219,24 +267,32 @@ def concatenated(changes: Changes, node: Node) -> Both:
 
 
 def side_by_side(parts: list[Reach], widths: list[int]) -> Reach:
-    names = {name: array.shape[0] for part in parts for name, array in part.held.items()}
+    """Rows one after the other; first all parts are brought to the same entries by adding nothing."""
+    empty = [part.mapped(lambda _, x: np.zeros((len(x), 1)), 0.0) for part in parts]
+    nothing = reduce(Reach.plus, empty, Reach.of_constant(0.0))
+    alike = [part.plus(nothing) for part in parts]
     held = {}
-    for name, keys in names.items():
-        each = zip(parts, widths, strict=True)
-        rows = [np.broadcast_to(part.held.get(name, np.zeros((1, 1))), (keys, width)) for part, width in each]
-        held[name] = np.concatenate(rows, axis=1)
-    return Reach(held, max((p.constant for p in parts), default=0.0), any(p.spread for p in parts))
+    for entry, array in nothing.held.items():
+        rows = [np.broadcast_to(p.held[entry], (len(array), w)) for p, w in zip(alike, widths, strict=True)]
+        held[entry] = np.concatenate(rows, axis=1)
+    return Reach(held, nothing.keys, max((p.constant for p in parts), default=0.0))
 
 
 def totalled(changes: Changes, node: Node) -> Both:
     """A sum over held keys; constants once for every key there is."""
-    count = changes.sizes[changes.old.program.nodes[node.args[0]].key]
-    size, change = changes.of(node.args[0])
-    return tuple(r.mapped(lambda _, x: x, r.constant * count) for r in (size, change))  # type: ignore[return-value]
+    child = changes.old.program.nodes[node.args[0]].key
+    count = changes.sizes[child]
+    size, change = (
+        Reach(r.held, changes.climbed(child, node.key, r), r.constant * count) for r in changes.of(node.args[0])
+    )
+    return size, change
 
 
-def passed(changes: Changes, node: Node) -> Both:
-    return changes.of(node.args[0])
+def extreme_child(changes: Changes, node: Node) -> Both:
+    """One of a parent's children: no more than all of them, so their sum, but for constants."""
+    child = changes.old.program.nodes[node.args[0]].key
+    size, change = (Reach(r.held, changes.climbed(child, node.key, r), r.constant) for r in changes.of(node.args[0]))
+    return size, change
 
 
 def read_by_children(changes: Changes, node: Node) -> Both:
@@ -244,8 +300,7 @@ def read_by_children(changes: Changes, node: Node) -> Both:
     parent = changes.old.program.nodes[node.args[0]].key
     up = np.zeros(changes.sizes[node.key], dtype=np.int64) if parent == ACCOUNT else changes.old.maps[node.key, parent]
     most = float(np.bincount(up, minlength=1).max(initial=0))
-    found = (r.mapped(lambda _, x: x * most, r.constant) for r in changes.of(node.args[0]))
-    size, change = (Reach(r.held, r.constant, spread=True) for r in found)
+    size, change = (r.spread(lambda _, x: x * most) for r in changes.of(node.args[0]))
     return size, change
 
 
@@ -265,14 +320,14 @@ def multiplied(changes: Changes, node: Node) -> Both:
     (by, new_by), (over, new_over) = (changes.tables(argument) for argument in node.args[1:])
     before, after = by / over, new_by / new_over
     size, change = weighted(changes, node, np.maximum(np.abs(before), np.abs(after)), np.abs(after - before))
-    unit = Reach({}, 1.0)
+    unit = Reach.of_constant(1.0)
     return size.plus(unit), change.plus(unit).plus(unit)
 
 
 def rounded(changes: Changes, node: Node) -> Both:
     """Half a unit either way, before and after."""
     size, change = changes.of(changes.moving(node))
-    unit = Reach({}, largest(*changes.tables(node.args[1])))
+    unit = Reach.of_constant(largest(*changes.tables(node.args[1])))
     return size.plus(unit), change.plus(unit)
 
 
@@ -280,6 +335,6 @@ RULES: dict[str, Callable[[Changes, Node], Both]] = {
     "slot": slot, "each": slot, "add": summed, "sub": summed, "min": either, "max": either, "neg": unchanged,
     "abs": unchanged, "positive": unchanged, "short": unchanged, "scale": scaled, "sided": scaled, "quotient": divided,
     "tiers": tiered, "worst": of_rows, "best": of_rows, "kth": of_rows, "tail_mean": of_rows, "fold": folded,
-    "concat": concatenated, "total": totalled, "least": passed, "most": passed, "at": read_by_children,
+    "concat": concatenated, "total": totalled, "least": extreme_child, "most": extreme_child, "at": read_by_children,
     "round": rounded, "pick": picked, "mul_div": multiplied,
 }  # fmt: skip

@@ -2,20 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from crossmargin._checks import Floats
+from crossmargin._checks import Floats, Integers
 from crossmargin.margin.plan.binding import Binding
-from crossmargin.margin.plan.change import Array, Changes, Reach, UnboundedError, own_key
+from crossmargin.margin.plan.change import Array, Changes, Entry, Reach, UnboundedError, own_key
 from crossmargin.margin.plan.program import Node
 
 __all__ = ["SurplusChange", "UnboundedError", "surplus_change"]
 
 # ---- linear parts ----------------------------------------------------------------------------
 
-Linear = dict[str, tuple[Array, Array]]  # by holding, what a unit of each key counts before and after
+@dataclass(frozen=True)
+class Linear:
+    """By holding, what a unit of each key of its axis counts before and after, and the key that it climbed to."""
+
+    before: Mapping[str, Array]
+    after: Mapping[str, Array]
+    keys: Mapping[str, Integers]
 
 
 def linear(changes: Changes, number: int) -> Linear | None:
@@ -23,7 +28,7 @@ def linear(changes: Changes, number: int) -> Linear | None:
     node = changes.old.program.nodes[number]
     if node.op in {"slot", "each"}:
         before, after = (np.asarray(b.coefficient(node), dtype=np.float64) for b in (changes.old, changes.new))
-        return {node.holding: (before, after)}
+        return Linear({node.holding: before}, {node.holding: after}, {node.holding: changes.slot_keys(node)})
     if node.free or node.op not in {"add", "sub", "neg", "scale", "total"}:
         return None
     if node.op == "scale":
@@ -32,29 +37,40 @@ def linear(changes: Changes, number: int) -> Linear | None:
     if any(part is None for part in parts):
         return None
     signs = (-1.0,) if node.op == "neg" else (1.0, -1.0 if node.op == "sub" else 1.0)
-    return summed_linear([part for part in parts if part is not None], signs)
+    found = summed_linear([part for part in parts if part is not None], signs)
+    return climbed_linear(changes, node, found) if node.op == "total" and found is not None else found
 
 
-def summed_linear(parts: list[Linear], signs: tuple[float, ...]) -> Linear:
-    found: Linear = {}
+def climbed_linear(changes: Changes, node: Node, inner: Linear) -> Linear:
+    child = changes.old.program.nodes[node.args[0]].key
+    keys = changes.climbed(child, node.key, Reach({}, inner.keys))
+    return Linear(inner.before, inner.after, keys)
+
+
+def summed_linear(parts: list[Linear], signs: tuple[float, ...]) -> Linear | None:
+    """``None`` where a holding climbed to different keys on its way."""
+    before: dict[str, Array] = {}
+    after: dict[str, Array] = {}
+    keys: dict[str, Integers] = {}
     for part, sign in zip(parts, signs, strict=False):
-        for name, pair in part.items():
-            old = found.get(name, (np.zeros((1, 1)), np.zeros((1, 1))))
-            found[name] = (old[0] + sign * pair[0], old[1] + sign * pair[1])
-    return found
+        for name, up in part.keys.items():
+            if not np.array_equal(keys.setdefault(name, up), up):
+                return None
+            before[name] = before.get(name, 0.0) + sign * part.before[name]
+            after[name] = after.get(name, 0.0) + sign * part.after[name]
+    return Linear(before, after, keys)
 
 
 def scaled_linear(changes: Changes, node: Node) -> Linear | None:
     """A linear part times a table of its own keys."""
     if not changes.old.program.nodes[node.args[1]].free:
         return None
-    inner, tables = linear(changes, node.args[0]), changes.tables(node.args[1])
+    inner, (old, new) = linear(changes, node.args[0]), changes.tables(node.args[1])
     if inner is None or changes.old.program.nodes[node.args[0]].key != node.key:
         return None
-    return {
-        name: tuple(x * changes.along(name, node.key, t, spread=False) for x, t in zip(pair, tables, strict=True))  # type: ignore[misc]
-        for name, pair in inner.items()
-    }
+    by = {name: [changes.along((name, False), inner.keys, t) for t in (old, new)] for name in inner.keys}
+    before = {name: inner.before[name] * by[name][0] for name in by}
+    return Linear(before, {name: inner.after[name] * by[name][1] for name in by}, inner.keys)
 
 
 @dataclass(frozen=True)
@@ -85,20 +101,16 @@ def surplus_change(old: Binding, new: Binding, level: int) -> SurplusChange:
     What is linear in the holdings is taken as it is; only the rest is bounded.
     """
     changes, outputs = Changes(old, new), dict(old.program.outputs)
-    exact: list[Linear] = []
-    rest = Reach({})
+    moved, rest = Reach.of_constant(0.0), Reach.of_constant(0.0)
     for name, sign in (("equity", 1.0), ("requirement", -1.0)):
         for number, side in addends(changes, outputs[name], sign):
             part = linear(changes, number)
             if part is None:
                 rest = rest.plus(at_level(changes.of(number)[1], level))
             else:
-                exact.append(summed_linear([part], (side,)))
-    whole = summed_linear(exact, (1.0,) * len(exact))
-    moved = Reach({name: pair[1] - pair[0] for name, pair in whole.items()})
-    return SurplusChange(
-        changes.source_items(at_level(moved, level)), changes.source_items(rest), rest.constant
-    )
+                gone = {(h, False): side * (part.after[h] - part.before[h]) for h in part.keys}
+                moved = moved.plus(at_level(Reach(gone, part.keys), level))
+    return SurplusChange(changes.source_items(moved), changes.source_items(rest), rest.constant)
 
 
 def addends(changes: Changes, number: int, sign: float) -> list[tuple[int, float]]:
@@ -112,7 +124,7 @@ def addends(changes: Changes, number: int, sign: float) -> list[tuple[int, float
 
 
 def at_level(reach: Reach, level: int) -> Reach:
-    def pick(_: str, x: Any) -> Array:
+    def pick(_: Entry, x: Array) -> Array:
         return x[:, [level]] if x.shape[1] > 1 else x
 
     return reach.mapped(pick, reach.constant)
