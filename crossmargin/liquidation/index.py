@@ -204,8 +204,8 @@ class LiquidationIndex:
 
     def reached(self) -> Integers:
         """Accounts that one of their underlyings carried far enough, ascending."""
-        hit, watched = np.zeros(self.n_accounts, dtype=bool), np.flatnonzero(self.watched)
-        hit[watched] = self.carried(watched) >= self.room[watched]
+        hit, near = np.zeros(self.n_accounts, dtype=bool), self.within_reach()
+        hit[near] = self.carried(near) >= self.room[near]
         for bit in np.flatnonzero(self.path.travelled[-1] > self.path.travelled[-2]).tolist():
             if bit not in self.queues:
                 moved = self.order[(self.moved_by[self.order] >> bit) & 1 == 1]
@@ -213,6 +213,12 @@ class LiquidationIndex:
             account = self.queues[bit].reached(float(self.path.travelled[-1][bit]))
             hit[account[self.anchor[account] == 0]] = True
         return np.flatnonzero(hit)
+
+    def within_reach(self) -> Integers:
+        """Of those armed again whoever the farthest of all underlyings could carry far enough."""
+        path, watched = np.array(self.path.travelled), np.flatnonzero(self.watched)
+        most = (path[-1] - path).max(axis=1)[np.maximum(self.anchor[watched], 0)]
+        return watched[most >= self.room[watched]]
 
     def carried(self, accounts: Integers) -> Floats:
         """The farthest that one of its underlyings travelled since each account was armed."""
