@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from crossmargin.instruments import Asset, Instrument, Kind, exact
+from crossmargin.instruments import Asset, Instrument, exact
 from crossmargin.liquidation.close_out_costs import Costs, closing_ticks
 from crossmargin.liquidation.close_out_steps import ClosingTrade
+from crossmargin.liquidation.worth import closing_mark
 from crossmargin.margin import Prepared
-from crossmargin.market import Market
 from crossmargin.portfolio import Portfolio, Position
 from crossmargin.portfolio.portfolio import fill_cost
-from crossmargin.scenario.revalue import mark_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +81,6 @@ def leg_of(prepared: Prepared, portfolio: Portfolio, costs: Costs, name: str, he
         mark_value=-ratio / ticks if instrument.costs_inversely else ratio * ticks,
         price=price_of(prepared, portfolio, asset),
     )  # fmt: skip
-
-
-def closing_mark(instrument: Instrument, market: Market) -> float:
-    """The mark; a perpetual of a venue without marks is closed at its index."""
-    if instrument.kind is Kind.PERPETUAL and not market.has("mark", instrument.id):
-        return market.value("index", instrument.underlying)
-    return mark_of(instrument.id, instrument.kind, instrument.underlying, market)
 
 
 def price_of(prepared: Prepared, portfolio: Portfolio, asset: Asset) -> float:

@@ -118,7 +118,7 @@ class LiquidationIndex:
     def take(self, accounts: Integers) -> None:
         """Value accounts anew, with their exposure and what moves them."""
         book = self.holdings(accounts)
-        values = self.prepared.values(book, ("equity", "requirement"))
+        values = self.prepared.values(book, ("equity", "requirement"), doubted=True)
         equity, required = (value[:, -1 if value.shape[1] == 1 else MAINTENANCE] for value in values.values())
         self.surplus[accounts] = equity - required
         if self.unit is not None:

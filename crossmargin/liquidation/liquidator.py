@@ -15,7 +15,7 @@ from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty,
 from crossmargin.liquidation.holdings import EngineHoldings, apply, cancel_all, transfers
 from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.liquidation.ledger_deleveraging import Ranking
-from crossmargin.liquidation.narrative import Narrative, breach, deposit_needed, places
+from crossmargin.liquidation.narrative import Breach, Narrative, breach, deposit_needed, places
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared, Requirement
 from crossmargin.market import Market, Observation, OracleGuard
@@ -133,12 +133,17 @@ class Liquidator:
     # ---- oracles ---------------------------------------------------------------------------
 
     def doubted(self, accounts: Iterable[int], market: Market) -> dict[int, dict[str, tuple[str, ...]]]:
-        """Accounts that an oracle with a fault moves, with the faults."""
-        faults = {name: found for name, guard in self.guards.items() if (found := guard.faults(market, name))}
-        if not faults:
+        """Accounts that an oracle with a fault moves, by a guard or by the method's own doubts, with the faults."""
+        guarded = {name: found for name, guard in self.guards.items() if (found := guard.faults(market, name))}
+        doubts = self.engine.prepared.method.doubts(self.engine.instruments, market)
+        if not guarded and not doubts:
             return {}
-        touched = {a: {n: f for n, f in faults.items() if n in self.moved_by(a)} for a in accounts}
-        return {a: found for a, found in touched.items() if found}
+        faults: dict[int, dict[str, tuple[str, ...]]] = {}
+        for account in accounts:
+            moved_by = self.moved_by(account)
+            here = {name: what for name, what in guarded.items() if name in moved_by}
+            faults[account] = here | doubts.of_account(self.portfolio(account))
+        return {account: every for account, every in faults.items() if every}
 
     def moved_by(self, account: int) -> set[str]:
         """Underlyings of what an account holds, and of what that settles in."""
@@ -155,7 +160,7 @@ class Liquidator:
     def close(self, account: int, before: Prepared, faults: Mapping[str, tuple[str, ...]]) -> Narrative:
         """Close one account out, or say why it is left; what is decided is applied."""
         held, prepared = self.portfolio(account), self.engine.prepared
-        found = prepared.requirement(held)
+        found = prepared.requirement(held, doubted=True)
         closed = None
         if not faults:
             self.stop(account)
@@ -168,7 +173,8 @@ class Liquidator:
                 self.last_part[account] = closed.last_part
         return Narrative(
             account=self.name(account), currency=found.currency, before=found, closed=closed, held_back=faults,
-            breach=breach(before, prepared, held), deposit=deposit_needed(prepared, held),
+            breach=Breach() if faults else breach(before, prepared, held),
+            deposit=0.0 if faults else deposit_needed(prepared, held),
             decimals=places(self.engine.instruments.asset(found.currency)),
         )  # fmt: skip
 
@@ -182,7 +188,7 @@ class Liquidator:
         return max(found.surplus_maintenance - self.exit(found), 0.0)
 
     def requirement(self, account: int) -> Requirement:
-        return self.engine.prepared.requirement(self.portfolio(account))
+        return self.engine.prepared.requirement(self.portfolio(account), doubted=True)
 
     def is_inside(self, account: int) -> bool:
         """Whether an account in liquidation is not beyond its exit line yet."""

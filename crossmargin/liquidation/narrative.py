@@ -1,7 +1,7 @@
 """Why an account was liquidated: the price that broke its threshold, what lost most, and what would have avoided it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, inf
 
@@ -27,10 +27,10 @@ class Breach:
     the worst first; ``moves`` the relative move of each index.
     """
 
-    at: float | None
-    prices: Mapping[str, float] | None
-    moves: Mapping[str, float]
-    lost: Mapping[str, float]
+    at: float | None = None
+    prices: Mapping[str, float] | None = None
+    moves: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def worst(self) -> str | None:
@@ -54,14 +54,19 @@ class Narrative:
 
     def lines(self) -> tuple[str, ...]:
         """Sentences in order."""
-        return tuple(line for part in (self.why(), self.steps(), self.avoided()) for line in part)
+        if self.held_back:
+            return (self.stands(), *self.steps())
+        return (self.stands(), *self.why(), *self.steps(), *self.avoided())
+
+    def stands(self) -> str:
+        surplus, health = self.before.surplus_maintenance, self.before.health_factor
+        return f"{self.account}: surplus maintenance {self.money(surplus)}, health factor {health:.4f}"
 
     def money(self, amount: float) -> str:
         return f"{amount:,.{self.decimals}f} {self.currency}"
 
     def why(self) -> list[str]:
-        surplus, health = self.before.surplus_maintenance, self.before.health_factor
-        found = [f"{self.account}: surplus maintenance {self.money(surplus)}, health factor {health:.4f}"]
+        found = []
         if self.breach.prices is not None:
             prices = ", ".join(f"{name} {price:,.2f} ({self.breach.moves[name]:+.2%} in all)"
                                for name, price in self.breach.prices.items() if self.breach.moves[name])  # fmt: skip

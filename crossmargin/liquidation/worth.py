@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from crossmargin._checks import Floats, Integers
+from crossmargin.instruments import Instrument, Kind
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
 from crossmargin.scenario.revalue import asset_prices, lot_values, mark_of
@@ -20,12 +21,11 @@ class Worth:
 
     @cached_property
     def marks(self) -> Floats:
-        """Price of each instrument that is held, NaN of others; spot without a mark takes its index."""
+        """Price of each instrument that is held, NaN of others."""
         instruments = self.book.instruments
         found = np.full(len(instruments), np.nan)
         for item in np.unique(self.book.positions["instrument"]).tolist():
-            row = instruments.rows[item]
-            found[item] = mark_of(row.id, row.kind, row.underlying, self.market)
+            found[item] = closing_mark(instruments.rows[item], self.market)
         return found
 
     @cached_property
@@ -78,3 +78,10 @@ class Worth:
 def owners(start: Integers) -> Integers:
     """Unit of each row of a table."""
     return np.repeat(np.arange(len(start) - 1), np.diff(start))
+
+
+def closing_mark(instrument: Instrument, market: Market) -> float:
+    """The mark; a perpetual of a venue without marks is closed at its index."""
+    if instrument.kind is Kind.PERPETUAL and not market.has("mark", instrument.id):
+        return market.value("index", instrument.underlying)
+    return mark_of(instrument.id, instrument.kind, instrument.underlying, market)

@@ -8,7 +8,7 @@ import numpy as np
 from crossmargin import _checks as check
 from crossmargin._checks import Integers
 from crossmargin.instruments import Instruments
-from crossmargin.portfolio import Book
+from crossmargin.portfolio import Book, Portfolio
 from crossmargin.portfolio.feeds import FEEDS, holds
 
 HELD = ("position", "cost", "orders")
@@ -45,6 +45,13 @@ class Doubts(NamedTuple):
             refuse_held(doubt, held=holds(book, ("balance",), known.asset_index[name]))
         for name, doubt in self.instruments.items():
             refuse_held(doubt, held=holds(book, HELD, known.index[name]))
+
+    def of_account(self, portfolio: Portfolio) -> dict[str, tuple[str, ...]]:
+        """Faults of the oracles that an account cannot be valued by, by what each is about."""
+        owed = (name for name, atoms in portfolio.balances.items() if atoms < 0)
+        pairs = ((self.instruments, portfolio.positions), (self.assets, portfolio.balances), (self.debts, owed))
+        found = (doubts[name] for doubts, names in pairs for name in names if name in doubts)
+        return {doubt.of: (doubt.fault,) for doubt in found}
 
     def of_instruments(self, instruments: Instruments) -> Integers:
         """Of each instrument, whether any holding of it is refused: 1 or 0."""

@@ -68,11 +68,21 @@ class Prepared:
         return replace(self, checked=True)
 
     def values(
-        self, book: Book, names: Sequence[str], *, threads: int = 1, quantum: float | Quanta | None = None
+        self,
+        book: Book,
+        names: Sequence[str],
+        *,
+        threads: int = 1,
+        quantum: float | Quanta | None = None,
+        doubted: bool = False,
     ) -> dict[str, Floats]:
-        """Raw outputs of every unit by name, quote currency, shape (n_units, rows)."""
+        """Raw outputs of every unit by name, quote currency, shape (n_units, rows).
+
+        ``doubted`` values accounts too that hold what an oracle's fault traps: what figures they would have, were its
+        price right.
+        """
         layout = self.layout if quantum is None else self.layout.rounded(quanta_of(self.bound, quantum))
-        self.check_book(layout, book)
+        self.check_book(layout, book, doubted=doubted)
         nodes = [self.wanted[name] for name in names]
         out = run(layout, book, nodes, threads=threads)
         found, at = {}, 0
@@ -81,11 +91,12 @@ class Prepared:
             found[name], at = out[:, at : at + width], at + width
         return found
 
-    def check_book(self, layout: Layout, book: Book) -> None:
+    def check_book(self, layout: Layout, book: Book, *, doubted: bool = False) -> None:
         """Refuse a book over other instruments, of holdings that the method does not know or here cannot value."""
         self.check_instruments(book)
         check_held(layout, book)
-        self.method.check_book(self.instruments, self.market, book)
+        if not doubted:
+            self.method.check_book(self.instruments, self.market, book)
 
     def check_instruments(self, book: Book) -> None:
         """Item numbers of a book mean something only among the instruments that were prepared."""
@@ -111,8 +122,8 @@ class Prepared:
             equity_maintenance=equity[:, 1],
         )
 
-    def requirement(self, portfolio: Portfolio, *, orders: str = "venue") -> Requirement:
-        """Margin of one account, with its components and its explanation.
+    def requirement(self, portfolio: Portfolio, *, orders: str = "venue", doubted: bool = False) -> Requirement:
+        """Margin of one account, with its components and its explanation; ``doubted`` as in ``values``.
 
         ``orders``: "venue" charges resting orders as the method's own rule does, "none" leaves them out,
         "worst_fill" adds the component ``orders``: what the worst subset and part of fills would take
@@ -120,7 +131,7 @@ class Prepared:
         """
         check.one_of("orders", orders, ORDER_POLICIES)
         held = portfolio.alone() if orders == "venue" else portfolio.holding(orders=())
-        found = self.values(held.book, tuple(self.wanted))
+        found = self.values(held.book, tuple(self.wanted), doubted=doubted)
         price = float(self.currency_prices(held.book)[0])
         rows = {name: level_columns(value)[0] / price for name, value in found.items()}
         components = self.components("charge", rows)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from liquidation.desks import PRICES, instruments, market, prepared
 
 from account.gate_desks import prepared as coins
+from conformance import drift_accounts
 
 from crossmargin import Account, Book
 from crossmargin._core.events import Kind
@@ -21,6 +23,8 @@ from crossmargin.liquidation.crowd import Crowd, engine_of
 from crossmargin.liquidation.liquidator import Liquidator
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.market import OracleGuard
+from crossmargin.venues.drift import DriftMargin
+from crossmargin.venues.drift_oracles import OracleRules
 from crossmargin.scenario.revalue import moved_market
 
 PENALTY = Penalty(rate="0.005", liquidator="0.5", fund="0.5")
@@ -132,6 +136,31 @@ def test_a_frozen_oracle_closes_nobody_and_leaves_what_reduces_open():
     assert engine.cancel(0, 1) == Status.OK
     fresh = watch.mark([replace(o, published=now + 1) for o in stale], time=now + 1)
     assert fresh.liquidated == ("a0", "a2")
+
+
+def test_a_methods_own_doubts_hold_accounts_back_too():
+    """Drift refuses prices by their age: whoever holds the contract is left, the rest of the book is looked at."""
+    case = drift_accounts.simple([], kind=DriftMargin, positions=[])
+    method = msgspec.structs.replace(case.prepared.method, oracles=OracleRules(action="margin", max_age=120))
+    market = case.prepared.market
+    engine = RiskEngine(method.prepare(case.prepared.instruments, market), orders="none",
+                        capacity=Capacity(accounts=5, slots=4, orders=4))  # fmt: skip
+    for name in ("long", "idle", "fund", "desk", "shortfall"):
+        engine.open(name, "USDC")
+        engine.deposit(engine.account(name), "USDC", "30" if name == "long" else "100000")
+    row = engine.instrument("SOL-PERP")
+    assert engine.event(Kind.BRING, 0, 0, row, 5 * drift_accounts.NANO, 500 * 10**6) == Status.OK
+    watch = Liquidator(engine, Smallest(), fund="fund", liquidator="desk", shortfall="shortfall")
+    now = market.as_of + 3600 * 10**9
+    fall = [replace(o, value=o.value * 0.94) for o in market.seen.values() if o.subject == "SOL" and o.field != "confidence"]
+    others = [replace(o, published=now) for o in market.seen.values() if o.subject != "SOL"]
+    late = watch.mark([*fall, *others], time=now)
+    assert late.held_back == ("long",)
+    assert late.liquidated == ()
+    assert list(late.narratives[0].held_back.values()) == [("stale",)]
+    fresh = watch.mark([replace(o, published=now + 1) for o in fall], time=now + 1)
+    assert fresh.liquidated == ("long",)
+    assert not any(engine.imbalance().values())
 
 
 def test_orders_are_cancelled_first():
