@@ -78,12 +78,14 @@ class Course:
     @property
     def rounding(self) -> float:
         """What float64 may leave of a health that was brought to 0: no step goes on for it."""
-        return EPSILON * (abs(self.before) + abs(self.token.value(self.token.effective)))
+        token, profit = self.token, self.perpetual.profit
+        settled = abs(token.effective) + abs(token.balance) + abs(profit)  # they may cancel
+        return EPSILON * (abs(self.before) - token.value(-settled))
 
     @property
     def missing(self) -> float:
-        """Rise of e that brings health to 0."""
-        return self.token.rise(self.effective, -self.health)
+        """Rise of e that brings health to 0, or to within half of what no step goes on for."""
+        return self.token.rise(self.effective, -self.health - 0.5 * self.rounding)
 
     @property
     def lots_left(self) -> int:
