@@ -131,7 +131,7 @@ def print_answer(found: report.Liquidation) -> None:
     show(report.price_table(found))
     if found.narrative is None or found.closed is None:
         return
-    for line in found.narrative.why()[1:] if found.moves else ():
+    for line in found.narrative.why() if found.moves else ():
         say(line)
     if found.closed.steps:
         show(report.step_table(found))
