@@ -8,13 +8,14 @@ from crossmargin._core.events import Kind
 from crossmargin.account import Capacity, RiskEngine
 from crossmargin.instruments import Kind as Sort
 from crossmargin.instruments import Right, expiry_key
+from crossmargin.liquidation.holdings import events
 from crossmargin.margin import Method, Prepared
 from crossmargin.margin.keys import Keys
 from crossmargin.margin.plan.builder import Builder
 from crossmargin.margin.plan.program import Program
 from crossmargin.margin.scenarios import Grid
 from crossmargin.scenario.revalue import risk_array
-from latency_host import Host, Questions, events
+from latency_host import Host, Questions
 from sizes import GRID
 
 AS_OF, DAY, INDEX, EXPIRIES = 1_700_000_000 * 10**9, 86_400 * 10**9, 2000.0, 5

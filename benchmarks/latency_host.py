@@ -2,7 +2,6 @@
 
 import ctypes
 import mmap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 
@@ -119,15 +118,6 @@ def timed(run) -> int:
     start = perf_counter_ns()
     run()
     return perf_counter_ns() - start
-
-
-def events(kind: int, account: Sequence[int] | np.ndarray, *fields: int | np.ndarray) -> np.ndarray:
-    """Events of one kind, a row each."""
-    found = np.zeros((len(account), WORDS), dtype=np.int64)
-    found[:, 2], found[:, 3] = kind, account
-    for place, values in enumerate(fields):
-        found[:, 4 + place] = values
-    return found
 
 
 def agree(engine: RiskEngine, asked: Questions, most: int = 2_000) -> int:

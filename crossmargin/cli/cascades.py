@@ -15,6 +15,7 @@ from crossmargin.cli.shared import (
     File,
     Html,
     Json,
+    PenaltyRate,
     Shocks,
     any_method_of,
     app,
@@ -69,7 +70,6 @@ Lag = Annotated[int, typer.Option("--lag", help="Rounds by which the oracle is l
 Noise = Annotated[float, typer.Option("--noise", help="Standard deviation of the oracle's error, a fraction.")]
 Delay = Annotated[int, typer.Option("--delay", help="Rounds from trigger to close-out.")]
 Capacity = Annotated[float | None, typer.Option("--capacity", help="Notional that liquidators take in a round.")]
-PenaltyRate = Annotated[float, typer.Option("--penalty", help="Penalty, a fraction of the notional closed.")]
 Fund = Annotated[float, typer.Option("--fund", help="What the insurance fund holds, quote currency.")]
 Deleverage = Annotated[bool, typer.Option("--deleverage", help="Pass on to counterparties what the fund cannot pay.")]
 Rounds = Annotated[int, typer.Option("--rounds", help="Rounds after which the run stops.")]

@@ -17,6 +17,7 @@ from crossmargin.cli.shared import (
     Html,
     Json,
     MethodName,
+    PenaltyRate,
     Shocks,
     any_method_of,
     app,
@@ -32,7 +33,7 @@ from crossmargin.cli.shared import (
 )
 from crossmargin.instruments import exact, time_text
 from crossmargin.liquidation.close_out import CommonShare, Costs, Penalty, Rule, Smallest, Staged, Whole, close_out
-from crossmargin.liquidation.narrative import Narrative, breach, deposit_needed, places
+from crossmargin.liquidation.narrative import Narrative, narrative
 from crossmargin.liquidation.prices import BANKRUPTCY, Surface, account_prices, common_moves, surface
 from crossmargin.margin import Method
 from crossmargin.market import Market
@@ -47,7 +48,6 @@ VOLATILITIES = (-0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 
 MOST_SURFACES = 4  # underlyings drawn each on its own, beside all together
 
 RuleName = Annotated[str, typer.Option("--rule", help="How positions are closed: smallest, share, staged or whole.")]
-PenaltyRate = Annotated[float, typer.Option("--penalty", help="Penalty, a fraction of the notional closed.")]
 HalfSpread = Annotated[float, typer.Option("--half-spread", help="Half of the spread, a fraction of the mark.")]
 
 
@@ -101,7 +101,7 @@ def answer(
     told = None
     if standing.state in {State.LIQUIDATABLE, State.BANKRUPT}:
         step("closing out")
-        told = narrative(held, market, after, trusted, rule, terms)
+        told = closed_out(held, market, after, trusted, rule, terms)
     found = report.Liquidation(
         method=name, moves=moves, portfolio=held, health=standing, prices=prices, common=common, ruin=ruin,
         narrative=told,
@@ -109,17 +109,13 @@ def answer(
     return found, after
 
 
-def narrative(
+def closed_out(
     held: Portfolio, before: Market, after: Market, method: Method, rule: Rule, terms: Mapping[str, Any]
 ) -> Narrative:
     """Close the account out and say why."""
     old, new = (method.prepare(held.instruments, market) for market in (before, after))
-    found = new.requirement(held)
-    return Narrative(
-        account=held.account.id, currency=held.account.currency, breach=breach(old, new, held), before=found,
-        closed=close_out(new, held, rule, **terms), deposit=deposit_needed(new, held), held_back={},
-        decimals=places(held.instruments.asset(found.currency)),
-    )  # fmt: skip
+    closed = close_out(new, held, rule, **terms)
+    return narrative(old, new, held, new.requirement(held), closed, name=held.account.id, held_back={})
 
 
 def print_answer(found: report.Liquidation) -> None:

@@ -41,6 +41,8 @@ OrderText = Annotated[list[str], typer.Option("--order", help='An order: "buy LO
 Shocks = Annotated[list[str], typer.Option("--shock", help="A move of an underlying: BTC=-0.2; repeatable.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write a page of figures, one file, to this path.")]
 
+PenaltyRate = Annotated[float, typer.Option("--penalty", help="Penalty, a fraction of the notional closed.")]
+
 
 def show(table: Table) -> None:
     """A table as wide as its figures, in a pipe too: a figure cut short is worse than a long line."""

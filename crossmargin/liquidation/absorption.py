@@ -15,9 +15,11 @@ from crossmargin.account import RiskEngine
 from crossmargin.liquidation.debts import pay_debts
 from crossmargin.liquidation.holdings import EngineHoldings, apply, trades, transfers
 from crossmargin.liquidation.ledger_deleveraging import Deleveraged, Ranking, deleverage
+from crossmargin.liquidation.shares import lowest
 from crossmargin.liquidation.waterfall import Deficit, Waterfall
-from crossmargin.liquidation.worth import Worth, owners
+from crossmargin.liquidation.worth import Worth
 from crossmargin.market import Market
+from crossmargin.portfolio.tables import owners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +98,8 @@ class Backstop:
         """Trade every position to the fund at the mark, to the nearest tick; whose they were."""
         worth = self.worth(accounts)
         table, instruments = worth.book.positions, worth.book.instruments
-        least = [1 if row.costs_inversely else -(2**62) for row in instruments]
-        ticks = np.maximum(np.rint(worth.marks / [float(row.tick) for row in instruments]), least)
+        ticks = np.rint(worth.marks / [float(row.tick) for row in instruments])
+        ticks = np.maximum(ticks, [lowest(row) for row in instruments])
         owner, item = accounts[worth.owner], table["instrument"]
         apply(self.engine, trades(owner, item, -table["lots"], ticks[item].astype(np.int64), self.fund))
         return np.unique(owner)

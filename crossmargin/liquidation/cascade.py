@@ -35,6 +35,7 @@ from crossmargin.liquidation.shocked_market import ShockedMarket
 from crossmargin.liquidation.worth import Worth
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
+from crossmargin.portfolio.tables import owners
 
 __all__ = ["Cascade", "CascadeResult", "CascadeRules", "Round"]
 
@@ -84,8 +85,9 @@ class Cascade:
         found = self.mark(seen)
         others = found.liquidatable[~np.isin(found.liquidatable, (self.fund, self.shortfall))]
         due = self.due(others, number)
-        closing = self.close(due) if len(due) else Closing.nothing(len(market.underlyings))
-        backstop = self.backstop(market.at(factor))
+        true = market.at(factor)
+        closing = self.close(due, true) if len(due) else Closing.nothing(len(market.underlyings))
+        backstop = self.backstop(true)
         topped = backstop.top_up()
         market.answer(closing.flow)
         waiting = len(others) > len(due) or closing.unfinished
@@ -115,35 +117,36 @@ class Cascade:
         old = [a for a, first in self.since.items() if number - first >= self.rules.liquidators.delay]
         return np.array(old, dtype=np.int64)
 
-    def close(self, accounts: Integers) -> "Closing":
-        """Decide, trade, charge and absorb."""
+    def close(self, accounts: Integers, true: Market) -> Closing:
+        """Decide, trade, charge and absorb; ``true``: the market, whatever the oracle sees."""
         cancel_all(self.engine, accounts)
         book = self.holdings(accounts)
-        true = self.market.at(self.market.factor)
         plain = self.market.prices(true, np.zeros(len(self.market.underlyings)))
         chosen = common_shares(
             self.engine.prepared, book, plain, steps=self.rules.steps, penalty=self.rules.penalty,
             thresholds=self.rules.thresholds,
         )  # fmt: skip
-        chosen, cut = self.within_capacity(book, plain, self.left_to_others(book, true, chosen))
+        chosen, cut = self.within_capacity(accounts, book, plain, self.left_to_others(accounts, book, true, chosen))
         return self.execute(accounts, book, chosen, true, unfinished=cut)
 
-    def left_to_others(self, book: Book, market: Market, chosen: Shares) -> Shares:
+    def left_to_others(self, accounts: Integers, book: Book, market: Market, chosen: Shares) -> Shares:
         """Bankrupt accounts that the fund cannot pay for are not closed in the market but against counterparties."""
-        if self.rules.ranking is None or not self.backstop(market).is_short(self.rows(book)):
+        if self.rules.ranking is None or not self.backstop(market).is_short(accounts):
             return chosen
         bankrupt = Worth(book, market).of_units < 0
         share, outcome = np.where(bankrupt, 0.0, chosen.share), np.where(bankrupt, TAKEOVER, chosen.outcome)
         return Shares(share=share, outcome=outcome)
 
-    def within_capacity(self, book: Book, prices: Prices, chosen: Shares) -> tuple[Shares, bool]:
+    def within_capacity(
+        self, accounts: Integers, book: Book, prices: Prices, chosen: Shares
+    ) -> tuple[Shares, bool]:
         """Leave what liquidators cannot take this round: the account whose exit is nearest goes last."""
         table = book.positions
-        share = chosen.share[np.repeat(np.arange(len(book)), np.diff(table.start))]
+        share = chosen.share[owners(table.start)]
         size = by_unit(table, np.abs(closing_lots(table["lots"], share)) * prices.notional[table["instrument"]])
         if size.sum() <= self.rules.liquidators.capacity:
             return chosen, False
-        order = np.argsort(self.index.surplus[self.rows(book)], kind="stable")
+        order = np.argsort(self.index.surplus[accounts], kind="stable")
         taken = np.cumsum(size[order]) <= self.rules.liquidators.capacity
         taken[0] = True  # one account is always taken, or nothing would ever end
         left = order[~taken]
@@ -153,15 +156,12 @@ class Cascade:
         outcome[left] = LEFT
         return Shares(share=share, outcome=outcome), True
 
-    def rows(self, book: Book) -> Integers:
-        return np.array([int(name) for name in book.accounts.ids], dtype=np.int64)
-
     def execute(
         self, accounts: Integers, book: Book, chosen: Shares, true: Market, *, unfinished: bool
-    ) -> "Closing":
+    ) -> Closing:
         """Trade at prices that the round's whole flow moved; then penalties, takeovers and deficits."""
         table, since = book.positions, self.engine.sequence()
-        unit = np.repeat(np.arange(len(book)), np.diff(table.start))
+        unit = owners(table.start)
         lots = closing_lots(table["lots"], chosen.share[unit])
         flow = self.market.flow(true, table["instrument"], lots)
         prices = self.market.prices(true, self.market.slip(flow))

@@ -16,6 +16,7 @@ from crossmargin.margin import Prepared
 from crossmargin.margin.charges import index_notionals
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.accounts import Accounts
+from crossmargin.portfolio.tables import owners
 from crossmargin.scenario.revalue import lot_values, marks
 
 FUND, SHORTFALL = "fund", "shortfall"
@@ -114,10 +115,8 @@ def slots_of(book: Book) -> int:
 def load(engine: RiskEngine, book: Book) -> None:
     """Bring every position and balance of a book to the accounts of the same place."""
     held, owned = book.positions, book.balances
-    owner = np.repeat(np.arange(len(book)), np.diff(held.start))
-    apply(engine, events(Kind.BRING, owner, held["instrument"], held["lots"], held["open_cost"]))
-    owner = np.repeat(np.arange(len(book)), np.diff(owned.start))
-    some = owned["atoms"] != 0
+    apply(engine, events(Kind.BRING, owners(held.start), held["instrument"], held["lots"], held["open_cost"]))
+    owner, some = owners(owned.start), owned["atoms"] != 0
     apply(engine, events(Kind.ADJUST, owner[some], owned["asset"][some], owned["atoms"][some]))
 
 

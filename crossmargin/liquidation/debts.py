@@ -48,10 +48,8 @@ def exchanges(asset: Integers, atoms: Integers, price: Floats) -> list[tuple[int
     owed, owned = -worth[worth < 0].sum(), worth[worth > 0].sum()
     if owed <= 0 or owned <= 0:
         return []
-    part = min(owed / owned, 1.0)
-    paid = min(owned / owed, 1.0)
+    paid, left = min(owned / owed, 1.0), min(owed, owned)
     found = []
-    left = part * owned
     for place in np.argsort(-worth, kind="stable").tolist():
         if worth[place] <= 0 or left <= 0:
             break

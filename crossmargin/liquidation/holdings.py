@@ -11,10 +11,10 @@ from crossmargin._core.status import Status
 from crossmargin.account import RiskEngine
 from crossmargin.errors import raise_for_status
 from crossmargin.liquidation.market_path import Path
-from crossmargin.portfolio import Book
+from crossmargin.portfolio import Book, Portfolio
 from crossmargin.portfolio.accounts import Accounts
 from crossmargin.portfolio.book import ORDER
-from crossmargin.portfolio.tables import Table
+from crossmargin.portfolio.tables import Table, owners
 
 WORDS = 12
 KIND, TIME, ACCOUNT, FIRST = 2, 1, 3, 4  # columns of an event; its fields begin at FIRST
@@ -55,9 +55,13 @@ class EngineHoldings:
             return self.in_order(accounts, Table(held, start), Table(owned, starts(owner, n)))
         return Book.of(
             engine.instruments, self.owners(accounts),
-            positions={"account": np.repeat(np.arange(n), np.diff(start)), **held},
+            positions={"account": owners(start), **held},
             balances={"account": owner, **owned}, orders=self.orders(accounts, np.flatnonzero(np.diff(orders))),
         )  # fmt: skip
+
+    def portfolio(self, account: int) -> Portfolio:
+        """One account."""
+        return Portfolio(self(np.array([account])), 0)
 
     def moved(self, accounts: Integers, anchor: Integers, path: Path) -> Floats:
         """What each surplus changed by at least since its place in the path, shape (n,), quote currency."""

@@ -15,7 +15,7 @@ from crossmargin.liquidation.close_out import CloseOut, Costs, Outcome, Penalty,
 from crossmargin.liquidation.holdings import EngineHoldings, apply, cancel_all, transfers
 from crossmargin.liquidation.index import LiquidationIndex
 from crossmargin.liquidation.ledger_deleveraging import Ranking
-from crossmargin.liquidation.narrative import Breach, Narrative, breach, deposit_needed, places
+from crossmargin.liquidation.narrative import Narrative, narrative
 from crossmargin.liquidation.trigger import Thresholds
 from crossmargin.margin import Prepared, Requirement
 from crossmargin.market import Market, Observation, OracleGuard
@@ -91,19 +91,20 @@ class Liquidator:
         self.refresh()
         found = self.index.remark(after)
         due = sorted({*found.liquidatable.tolist(), *filter(self.is_inside, self.inside)} - self.apart)
-        doubted, failed = self.doubted(due, after.market), {}
-        narratives = []
+        doubted = self.doubted(due, after.market)
+        narratives: dict[int, Narrative] = {}
+        failed: dict[int, str] = {}
         for account in due:
             try:
-                narratives.append(self.close(account, before, doubted.get(account, {})))
+                narratives[account] = self.close(account, before, doubted.get(account, {}))
             except KernelError as error:  # of this account alone: the ledger took none of that event
                 failed[account] = str(error)
-        absorbed = self.absorb([a for a in due if a not in doubted and self.is_lost(a, narratives, failed)])
+        absorbed = self.absorb([a for a, told in narratives.items() if self.is_lost(a, told)])
         self.refresh()
         self.release()
         return Report(
-            narratives=tuple(narratives), held_back=tuple(map(self.name, doubted)), revalued=len(found.revalued),
-            failed={self.name(a): text for a, text in failed.items()}, absorbed=absorbed,
+            narratives=tuple(narratives.values()), held_back=tuple(map(self.name, doubted)),
+            revalued=len(found.revalued), failed={self.name(a): text for a, text in failed.items()}, absorbed=absorbed,
         )  # fmt: skip
 
     def absorb(self, accounts: list[int]) -> Absorption:
@@ -153,7 +154,7 @@ class Liquidator:
         return {row.underlying for row in rows} | {instruments.asset(name).underlying or name for name in assets}
 
     def portfolio(self, account: int) -> Portfolio:
-        return Portfolio(self.holdings(np.array([account])), 0)
+        return self.holdings.portfolio(account)
 
     # ---- one account -----------------------------------------------------------------------
 
@@ -171,12 +172,7 @@ class Liquidator:
             self.carry_out(account, closed)
             if closed.last_part is not None:
                 self.last_part[account] = closed.last_part
-        return Narrative(
-            account=self.name(account), currency=found.currency, before=found, closed=closed, held_back=faults,
-            breach=Breach() if faults else breach(before, prepared, held),
-            deposit=0.0 if faults else deposit_needed(prepared, held),
-            decimals=places(self.engine.instruments.asset(found.currency)),
-        )  # fmt: skip
+        return narrative(before, prepared, held, found, closed, name=self.name(account), held_back=faults)
 
     def exit(self, found: Requirement) -> float:
         """What an account is beyond its exit line, account currency; < 0: still inside."""
@@ -220,12 +216,9 @@ class Liquidator:
             payees = np.array([self.liquidator, self.fund])
             apply(self.engine, transfers(np.full(2, account), np.full(2, asset), shares, payees))
 
-    def is_lost(self, account: int, narratives: list[Narrative], failed: Mapping[int, str]) -> bool:
+    def is_lost(self, account: int, told: Narrative) -> bool:
         """Whether the account is below and nothing of its own restores it: it was closed as far as it goes."""
-        if account in failed:
-            return False
-        closed = next(n.closed for n in narratives if n.account == self.name(account))
-        if closed is None or closed.outcome is Outcome.RESTORED:
+        if told.closed is None or told.closed.outcome is Outcome.RESTORED:
             return False
         found = self.requirement(account)
         return bool(np.rint(found.surplus_maintenance / self.atom(found)) < 0)

@@ -9,6 +9,7 @@ from crossmargin._checks import Floats, Integers
 from crossmargin.margin.plan.surplus_change import SurplusChange
 from crossmargin.portfolio import Book
 from crossmargin.portfolio.feeds import FEEDS
+from crossmargin.portfolio.tables import owners
 
 BITS = 62  # underlyings that are told apart
 
@@ -38,7 +39,7 @@ class BookHoldings:
         book, found = self.book.taken(accounts), -path.constants(anchor)
         for source in path.signed:
             start, item, amount = FEEDS[source](book)
-            unit = np.repeat(np.arange(len(book)), np.diff(start))
+            unit = owners(start)
             signed, bound = (rows[-1, item] - rows[anchor[unit], item] for rows in path.of(source))
             found += np.bincount(unit, amount * signed - np.abs(amount) * bound, minlength=len(book))
         return np.asarray(found, dtype=np.float64)

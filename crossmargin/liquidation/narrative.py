@@ -89,6 +89,19 @@ class Narrative:
         return [f"a deposit of {self.money(self.deposit)} before it would have avoided it"] if self.deposit else []
 
 
+def narrative(
+    old: Prepared, new: Prepared, portfolio: Portfolio, before: Requirement, closed: CloseOut | None, *,
+    name: str, held_back: Mapping[str, tuple[str, ...]],
+) -> Narrative:  # fmt: skip
+    """The narrative of an account as it was before the close-out; nothing is supposed of one that is held back."""
+    return Narrative(
+        account=name, currency=before.currency, before=before, closed=closed, held_back=held_back,
+        breach=Breach() if held_back else breach(old, new, portfolio),
+        deposit=0.0 if held_back else deposit_needed(new, portfolio),
+        decimals=places(portfolio.instruments.asset(before.currency)),
+    )  # fmt: skip
+
+
 def breach(old: Prepared, new: Prepared, portfolio: Portfolio) -> Breach:
     """Where between two markets the account broke its threshold, and who lost what on the way."""
     moves = index_moves(old.market, new.market, portfolio)
@@ -155,7 +168,7 @@ def worth_in_currency(market: Market, portfolio: Portfolio) -> tuple[dict[str, f
 def deposit_needed(prepared: Prepared, portfolio: Portfolio) -> float:
     """The least amount of the account's currency with which ``surplus_maintenance`` is not below 0, whole atoms.
 
-    Found by the plan, so that a haircut on it counts; inf where ten times the account's gross worth would not do.
+    Found by the plan, so that a haircut on it counts; inf where 128 times what is missing would not do.
     """
     currency, atom = portfolio.account.currency, currency_atom(portfolio)
     held = portfolio.balances

@@ -133,7 +133,7 @@ def handed_over(instruments: Instruments, account: int, bidder: int, instrument:
 
 def portfolio_of(engine: RiskEngine, account: int, holdings: EngineHoldings | None = None) -> Portfolio:
     """An account as it stands; ``holdings`` saves their making where accounts are many."""
-    return Portfolio((holdings or EngineHoldings(engine))(np.array([account])), 0)
+    return (holdings or EngineHoldings(engine)).portfolio(account)
 
 
 def account_figures(engine: RiskEngine, account: int, *, holdings: EngineHoldings | None = None) -> Figures:

@@ -17,7 +17,7 @@ from crossmargin.margin import Prepared
 from crossmargin.margin.charges import index_notionals
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
-from crossmargin.portfolio.tables import Table
+from crossmargin.portfolio.tables import Table, owners
 
 RESTORED, CLOSED, TAKEOVER = range(3)
 
@@ -91,8 +91,7 @@ def traded(book: Book, lots: Integers, prices: Prices) -> Book:
 
 def by_unit(table: Table, amounts: Floats) -> Floats:
     """Sum of a table's rows by unit."""
-    unit = np.repeat(np.arange(len(table.start) - 1), np.diff(table.start))
-    return np.bincount(unit, weights=amounts, minlength=len(table.start) - 1).astype(np.float64)
+    return np.bincount(owners(table.start), weights=amounts, minlength=len(table.start) - 1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

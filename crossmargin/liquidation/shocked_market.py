@@ -51,7 +51,7 @@ class ShockedMarket:
 
     def at(self, factor: Floats) -> Market:
         """The market at factors of the first one's prices."""
-        return moved_market(self.instruments, self.base, dict(self.named(factor - 1.0)))
+        return moved_market(self.instruments, self.base, self.named(factor - 1.0))
 
     def slip(self, flow: Floats) -> Floats:
         """How far prices are from the marks while a flow trades: half of what stays, and what does not."""

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crossmargin._checks import Floats, Integers
 from crossmargin.instruments import Instrument, Kind
 from crossmargin.market import Market
 from crossmargin.portfolio import Book
+from crossmargin.portfolio.tables import owners
 from crossmargin.scenario.revalue import asset_prices, lot_values, mark_of
 
 
@@ -70,14 +72,9 @@ class Worth:
         return self.atoms[self.book.currency]
 
     @cached_property
-    def owing(self) -> Floats:
+    def owing(self) -> NDArray[np.bool_]:
         """Which units are worth less than nothing, to the nearest atom of their currency."""
-        return np.asarray(np.rint(self.of_units / self.currency_atoms) < 0)
-
-
-def owners(start: Integers) -> Integers:
-    """Unit of each row of a table."""
-    return np.repeat(np.arange(len(start) - 1), np.diff(start))
+        return np.rint(self.of_units / self.currency_atoms) < 0
 
 
 def closing_mark(instrument: Instrument, market: Market) -> float:

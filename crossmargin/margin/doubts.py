@@ -10,6 +10,7 @@ from crossmargin._checks import Integers
 from crossmargin.instruments import Instruments
 from crossmargin.portfolio import Book, Portfolio
 from crossmargin.portfolio.feeds import FEEDS, holds
+from crossmargin.portfolio.tables import owners
 
 HELD = ("position", "cost", "orders")
 
@@ -72,5 +73,5 @@ def balances_of(book: Book, asset: int) -> Integers:
     """Each unit's balance of one asset, over all locations."""
     start, items, amounts = FEEDS["balance"](book)
     kept, found = items == asset, np.zeros(len(book), dtype=np.int64)
-    np.add.at(found, np.repeat(np.arange(len(book)), np.diff(start))[kept], amounts[kept])
+    np.add.at(found, owners(start)[kept], amounts[kept])
     return found

@@ -24,6 +24,7 @@ import numpy as np
 
 from crossmargin._checks import Integers
 from crossmargin.portfolio.book import Book
+from crossmargin.portfolio.tables import owners
 
 Feed = tuple[Integers, Integers, Integers]  # start of each unit, item, amount
 NO_LIMIT = 1
@@ -67,7 +68,7 @@ def extreme(side: int) -> Callable[[Book], Feed]:
         start, item, ticks = every(book)
         if not len(item):
             return start, item, ticks
-        unit = np.repeat(np.arange(len(start) - 1), np.diff(start))
+        unit = owners(start)
         group = np.stack([unit, item])
         change = (np.diff(group, axis=1) != 0).any(axis=0)
         first = np.concatenate([[True], change])

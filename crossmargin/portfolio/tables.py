@@ -42,6 +42,11 @@ class Table:
         return Table({name: check.frozen(column[rows]) for name, column in self.columns.items()}, start)
 
 
+def owners(start: Integers) -> Integers:
+    """Unit of each row of a table that is cut at ``start``."""
+    return np.repeat(np.arange(len(start) - 1), np.diff(start))
+
+
 def read(name: str, given: Columns, fields: Mapping[str, int | None], *, copy: bool = False) -> dict[str, Integers]:
     """Take the columns that ``fields`` names; a default of None means required.
 

@@ -15,6 +15,7 @@ from pathlib import Path as File
 
 import msgspec
 import numpy as np
+from study_page import written
 
 from crossmargin import Account, Asset, Instrument, Instruments, Market, Observation, Portfolio
 from crossmargin.instruments import Kind, Right, expiry_key
@@ -271,14 +272,6 @@ def sections(paths, speed):
         "bidders": lines_of(bidders, "edges and costs, capital", lambda s: f"x {s.demand:g}, x {s.wealth:g}"),
         "gap": lines_of(gap, "insolvent phase, minutes", lambda s: s.insolvent),
     }
-
-
-def written(page, parts):
-    """The page with what stands between each pair of marks made anew."""
-    for name, part in parts.items():
-        start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
-        page = page.split(start)[0] + start + part + end + page.split(end)[1]
-    return page
 
 
 def main():

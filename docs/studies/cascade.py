@@ -16,6 +16,7 @@ from cascade_runs import (
     ACCOUNTS, EDGE, FUND, LONG, METHODS, OFFSET, PENALTY, POSITIONS, SIZE, SPREAD, STEEPER, VIEWS, Setting, apart,
     arithmetic, run,
 )  # fmt: skip
+from study_page import written
 
 HERE = File(__file__).resolve().parent
 DAYS = {OIL: ("2020-03-09", "2020-03-18", "2020-04-27"), EQUITY: ("2020-03-09", "2020-03-12", "2020-03-16")}
@@ -207,14 +208,6 @@ def spreads(case, found, base):
     whole = percent(spread.mean())
     rows = [[name, len(x), whole, percent(spread[x].mean()) if len(x) else "-"] for name, x in closed.items()]
     return table(["margin", "closed", "long WTI, short Brent, % of all", "% of those closed"], rows)
-
-
-def written(page, parts):
-    """The page with what stands between each pair of marks made anew."""
-    for name, part in parts.items():
-        start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
-        page = page.split(start)[0] + start + part + end + page.split(end)[1]
-    return page
 
 
 def main():

@@ -506,9 +506,10 @@ def test_studies_that_are_refused(call, message):
         call()
 
 
-def test_the_command_of_the_study_walks_an_account():
+def test_the_command_of_the_study_walks_an_account(monkeypatch):
     """Half an hour of one Brownian path, under the plans of both methods; no file of prices is needed for it."""
     file = pathlib.Path(__file__).resolve().parents[2] / "docs" / "studies" / "auction.py"
+    monkeypatch.syspath_prepend(file.parent)  # a script finds what lies beside it
     spec = importlib.util.spec_from_file_location("study_of_auctions", file)
     study = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(study)

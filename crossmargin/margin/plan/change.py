@@ -111,8 +111,7 @@ class Changes:
 
     def tables(self, number: int) -> tuple[Array, Array]:
         """A node without holdings under both markets, shape (keys or 1, rows)."""
-        found = (np.asarray(bound.folded[number], dtype=np.float64) for bound in (self.old, self.new))
-        before, after = found
+        before, after = (np.asarray(bound.folded[number], dtype=np.float64) for bound in (self.old, self.new))
         return before, after
 
     def moving(self, node: Node, count: int = 1) -> int:
